@@ -1,0 +1,22 @@
+export { ApiErrors } from './api-errors.js';
+export { type Backoff, backoffMs } from './backoff.js';
+export { Clock, SystemClock } from './clock.js';
+export { type AppInfo, createApp } from './create-app.js';
+export { HealthController, HealthSource } from './health.controller.js';
+export { listeningPort } from './listening-port.js';
+export { Log } from './log.js';
+export { type Beat, Pulse } from './pulse.js';
+export { type ChosenUrl, isLoopback, urlTowards } from './route.js';
+export { runService, type Service } from './run-service.js';
+export {
+  integerSetting,
+  loadSettings,
+  originSetting,
+  type Settings,
+  settingsHelp,
+  type SettingsSource,
+  textSetting,
+} from './settings.js';
+export { ShutdownGate } from './shutdown-gate.js';
+export { encodeSse, SSE_HEADERS, SSE_KEEP_ALIVE, type SseEvent } from './sse.js';
+export { VERSION } from './version.js';
