@@ -53,7 +53,14 @@ export class ApiaryError extends Error {
 
 /** The sentence of anything that was thrown; the causes of a failed fetch are spelled out. */
 export function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause instanceof Error ? error.cause.message : '';
-  return cause !== '' && !error.message.includes(cause) ? `${error.message}: ${cause}` : error.message;
+  const message = messageOf(error);
+  if (message === undefined) return String(error);
+  const cause = messageOf((error as { cause?: unknown }).cause) ?? '';
+  return cause !== '' && !message.includes(cause) ? `${message}: ${cause}` : message;
+}
+
+/** Not by `instanceof`: an error of another realm, such as that of a worker, is one as well. */
+function messageOf(error: unknown): string | undefined {
+  const message = (error as { message?: unknown } | null | undefined)?.message;
+  return typeof message === 'string' ? message : undefined;
 }

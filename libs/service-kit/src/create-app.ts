@@ -8,7 +8,7 @@ import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { limits } from '#contracts';
 
 import { ErrorFilter } from './error-filter.js';
-import { bodyValidation } from './validation.js';
+import { BodyValidation } from './validation.js';
 
 /** What an app says of itself in its OpenAPI document. */
 export interface AppInfo {
@@ -37,7 +37,7 @@ export async function createApp(
   app.useBodyParser('json', { limit: limits.BODY_BYTES_MAX });
   app.disable('x-powered-by');
   app.useGlobalFilters(new ErrorFilter());
-  app.useGlobalPipes(bodyValidation());
+  app.useGlobalPipes(new BodyValidation());
   const server = app.getHttpServer();
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;

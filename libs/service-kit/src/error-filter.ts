@@ -64,6 +64,6 @@ function describeStatus(status: number, thrown: unknown): Pick<ErrorBody, 'code'
     return { code: 'BODY_TOO_LARGE', message: `the body is larger than ${limits.BODY_BYTES_MAX} bytes` };
   }
   if (status >= 500) return { code: 'INTERNAL', message: 'an unexpected failure; the log has more' };
-  const brokenJson = thrown instanceof SyntaxError || (thrown as { type?: unknown })?.type === 'entity.parse.failed';
-  return { code: 'REQUEST_INVALID', message: brokenJson ? 'the body is not valid JSON' : said };
+  // Express and Nest wrap what JSON.parse threw in different ways; its sentence survives.
+  return { code: 'REQUEST_INVALID', message: said.includes('JSON') ? `the body is not valid JSON: ${said}` : said };
 }

@@ -88,7 +88,7 @@ export function settingsHelp(command: string, about: string, settings: Settings<
   const rows = listOf(settings).map(({ flag, env, help, fallback, shownDefault }) => [
     `--${flag}`,
     env,
-    `${help} (default: ${shownDefault ?? String(fallback ?? 'none')})`,
+    `${help} (default: ${shownDefault ?? showDefault(fallback)})`,
   ]);
   rows.push(['--config', configEnv, 'JSON file with any of these settings, by flag name (default: none)']);
   rows.push(['--help', '', 'show this text']);
@@ -99,7 +99,10 @@ export function settingsHelp(command: string, about: string, settings: Settings<
   return `${about}\n\nUsage: ${command} [--flag value]…\n\nA flag wins over its environment variable.\n\n${lines.join('\n')}\n`;
 }
 
-const listOf = (settings: object): readonly Setting<unknown>[] => Object.values(settings);
+const listOf = (settings: object): readonly Setting<unknown>[] => Object.values(settings) as Setting<unknown>[];
+
+const showDefault = (fallback: unknown): string =>
+  typeof fallback === 'string' || typeof fallback === 'number' ? String(fallback) : 'none';
 
 interface Given {
   readonly name: string;
@@ -121,7 +124,7 @@ function readFlags(settings: Settings<object>, argv: readonly string[]): Record<
   const known = [...listOf(settings).map(({ flag }) => flag), 'config'];
   try {
     const options = Object.fromEntries(known.map((flag) => [flag, { type: 'string' as const }]));
-    return parseArgs({ args: [...argv], options, strict: true }).values as Record<string, string | undefined>;
+    return parseArgs({ args: [...argv], options, strict: true }).values;
   } catch (error) {
     const sentence = describeError(error).split(/[.\n]/, 1)[0] ?? '';
     throw new ApiaryError('CONFIG_INVALID', `${sentence}; --help lists the flags`);

@@ -1,0 +1,110 @@
+import { hostname } from 'node:os';
+
+import { hiveIdFault, limits } from '#contracts';
+import {
+  integerSetting,
+  loadSettings,
+  originSetting,
+  type Settings,
+  settingsHelp,
+  type SettingsSource,
+  textSetting,
+} from '#service-kit';
+
+/** All settings of a hive, checked and frozen. */
+export interface HiveConfig {
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly hiveId: string;
+  /** Where a queen reaches this hive; worked out from the route to the queen if undefined. */
+  readonly publicUrl: string | undefined;
+  /** The queen to announce to; a hive can stand alone. */
+  readonly queenUrl: string | undefined;
+  readonly intervalMs: number;
+  readonly cgroupRoot: string;
+  readonly cgroupSlice: string;
+  readonly procRoot: string;
+  readonly sysRoot: string;
+  /** Path of the `nvidia-smi` to run; the one on the PATH if undefined. */
+  readonly nvidiaSmi: string | undefined;
+}
+
+/** Injection token of the `HiveConfig`. */
+export const HIVE_CONFIG = Symbol('HiveConfig');
+
+const CONFIG_ENV = 'HIVE_CONFIG';
+
+/** A host name may hold what an id may not. */
+const defaultHiveId = (): string =>
+  hostname()
+    .replace(/[^A-Za-z0-9._-]/g, '-')
+    .slice(0, limits.HIVE_ID_LENGTH_MAX) || 'hive';
+
+const SETTINGS: Settings<HiveConfig> = {
+  host: textSetting({ env: 'HIVE_HOST', flag: 'host', help: 'address to listen on', fallback: '127.0.0.1' }),
+  port: integerSetting({
+    env: 'HIVE_PORT',
+    flag: 'port',
+    help: 'port to listen on, 0 for a free one',
+    fallback: 7835,
+    min: 0,
+    max: 65_535,
+  }),
+  hiveId: textSetting({
+    env: 'HIVE_ID',
+    flag: 'id',
+    help: 'name of this hive in the fleet',
+    fallback: defaultHiveId(),
+    fault: hiveIdFault,
+  }),
+  publicUrl: originSetting({
+    env: 'HIVE_URL',
+    flag: 'public-url',
+    help: 'where queens reach this hive',
+    fallback: undefined,
+    shownDefault: 'derived from the route to the queen',
+  }),
+  queenUrl: originSetting({
+    env: 'HIVE_QUEEN_URL',
+    flag: 'queen-url',
+    help: 'queen to announce to',
+    fallback: undefined,
+  }),
+  intervalMs: integerSetting({
+    env: 'HIVE_INTERVAL_MS',
+    flag: 'interval-ms',
+    help: 'time between samples',
+    fallback: 1000,
+    min: limits.INTERVAL_MS_MIN,
+    max: limits.INTERVAL_MS_MAX,
+  }),
+  cgroupRoot: textSetting({
+    env: 'HIVE_CGROUP_ROOT',
+    flag: 'cgroup-root',
+    help: 'where cgroup v2 is mounted',
+    fallback: '/sys/fs/cgroup',
+  }),
+  cgroupSlice: textSetting({
+    env: 'HIVE_CGROUP_SLICE',
+    flag: 'cgroup-slice',
+    help: 'slice that holds the workers, as SLICE/GROUP/INSTANCE',
+    fallback: 'rbee.slice',
+  }),
+  procRoot: textSetting({ env: 'HIVE_PROC_ROOT', flag: 'proc-root', help: 'where proc is mounted', fallback: '/proc' }),
+  sysRoot: textSetting({ env: 'HIVE_SYS_ROOT', flag: 'sys-root', help: 'where sysfs is mounted', fallback: '/sys' }),
+  nvidiaSmi: textSetting({
+    env: 'HIVE_NVIDIA_SMI',
+    flag: 'nvidia-smi',
+    help: 'path of nvidia-smi',
+    fallback: undefined,
+    shownDefault: 'nvidia-smi on the PATH',
+  }),
+};
+
+/** The text of `apiary hive --help`. */
+export const hiveHelp = (): string =>
+  settingsHelp('apiary hive', "Apiary's agent: streams the telemetry of this machine.", SETTINGS, CONFIG_ENV);
+
+/** Reads the settings of a hive. Throws `CONFIG_INVALID` with one sentence that names what makes no sense. */
+export const loadHiveConfig = (source: SettingsSource): HiveConfig => loadSettings(SETTINGS, CONFIG_ENV, source);

@@ -1,0 +1,111 @@
+import { arch, release } from 'node:os';
+
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { concat, defer, exhaustMap, from, type Observable, of, Subject, type Subscription, timer } from 'rxjs';
+
+import type { Collection, HiveHealthStatus, HiveInfo, TelemetryEvent, WorkerReading } from '#contracts';
+import { Clock } from '#service-kit';
+import { composeSample, type MachineFacts, type MonitorRunner } from '#telemetry';
+
+import { HIVE_CONFIG, type HiveConfig } from '../config/hive-config.js';
+import { HiveIdentity } from '../identity/hive-identity.js';
+
+/** Injection token of the monitors' runners, in reading order. */
+export const MONITOR_RUNNERS = Symbol('MonitorRunners');
+/** Injection token of the `MachineFacts`. */
+export const MACHINE_FACTS = Symbol('MachineFacts');
+
+/** A beat waits this share of its interval for the monitors; who is later is in the next one. */
+const GRACE_SHARE = 0.25;
+
+/** The one sampling loop. It runs from start to stop, whoever listens, so that rates always have a sample before. */
+@Injectable()
+export class HiveSampler implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly samples = new Subject<TelemetryEvent>();
+  private loop: Subscription | undefined;
+  private seq = 0;
+  private latestEvent: TelemetryEvent | undefined;
+
+  /** The latest sample at once, if there is one, then every new one. Never errors. */
+  readonly telemetry$: Observable<TelemetryEvent> = defer(() =>
+    this.latestEvent === undefined ? this.samples : concat(of(this.latestEvent), this.samples),
+  );
+
+  constructor(
+    @Inject(HIVE_CONFIG) private readonly config: HiveConfig,
+    @Inject(MONITOR_RUNNERS) private readonly runners: readonly MonitorRunner[],
+    @Inject(MACHINE_FACTS) private readonly facts: MachineFacts,
+    @Inject(Clock) private readonly clock: Clock,
+    private readonly identity: HiveIdentity,
+  ) {}
+
+  get latest(): TelemetryEvent | undefined {
+    return this.latestEvent;
+  }
+
+  onApplicationBootstrap(): void {
+    this.loop = timer(0, this.config.intervalMs, this.clock.scheduler)
+      .pipe(exhaustMap(() => from(this.sample())))
+      .subscribe((event) => {
+        this.latestEvent = event;
+        this.samples.next(event);
+      });
+  }
+
+  onModuleDestroy(): void {
+    this.loop?.unsubscribe();
+    for (const runner of this.runners) runner[Symbol.dispose]();
+  }
+
+  private async sample(): Promise<TelemetryEvent> {
+    const startedMs = this.clock.monotonicMs();
+    const readings = Promise.all(this.runners.map((runner) => runner.start()));
+    await Promise.race([readings, this.grace()]);
+    const outcomes = this.runners.map((runner) => runner.outcome());
+    const { node, gpus, workers, collection: fared } = composeSample(outcomes, this.config.hiveId);
+    const took_ms = Math.round(this.clock.monotonicMs() - startedMs);
+    const collection: Collection = { ...fared, took_ms };
+    this.seq += 1;
+    return {
+      type: 'telemetry',
+      hive_id: this.config.hiveId,
+      hive_info: this.hiveInfo(collection, workers),
+      timestamp: this.clock.timestamp(),
+      seq: this.seq,
+      interval_ms: this.config.intervalMs,
+      node,
+      gpus,
+      workers,
+      collection,
+    };
+  }
+
+  private grace(): Promise<void> {
+    return new Promise((resolve) => {
+      this.clock.scheduler.schedule(() => resolve(), this.config.intervalMs * GRACE_SHARE);
+    });
+  }
+
+  private hiveInfo(collection: Collection, workers: readonly WorkerReading[]): HiveInfo {
+    const { hiveId, hostname, port, url, version, bootId } = this.identity;
+    return {
+      id: hiveId,
+      hostname,
+      port,
+      url,
+      operational_status: workers.some(({ state }) => state === 'busy') ? 'busy' : 'ready',
+      health_status: healthOf(collection),
+      version,
+      boot_id: bootId,
+      os: this.facts.os,
+      kernel: release(),
+      arch: arch(),
+    };
+  }
+}
+
+function healthOf({ monitors }: Collection): HiveHealthStatus {
+  const sick = monitors.filter(({ status }) => status === 'failed' || status === 'stale');
+  if (sick.length === 0) return { status: 'healthy' };
+  return { status: 'degraded', reason: sick.map(({ name, error }) => `${name}: ${error ?? 'stale'}`).join('; ') };
+}

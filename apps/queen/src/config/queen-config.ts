@@ -1,0 +1,89 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+import {
+  integerSetting,
+  loadSettings,
+  originSetting,
+  type Settings,
+  settingsHelp,
+  type SettingsSource,
+  textSetting,
+} from '#service-kit';
+
+/** All settings of a queen, checked and frozen. */
+export interface QueenConfig {
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** Where hives reach this queen; worked out from the route to each hive if undefined. */
+  readonly publicUrl: string | undefined;
+  readonly sshConfig: string;
+  readonly discoveryDelayMs: number;
+  readonly discoveryIntervalMs: number;
+  /** The port on which hives of the SSH configuration are looked for. */
+  readonly hivePort: number;
+}
+
+/** Injection token of the `QueenConfig`. */
+export const QUEEN_CONFIG = Symbol('QueenConfig');
+
+const CONFIG_ENV = 'QUEEN_CONFIG';
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+const SETTINGS: Settings<QueenConfig> = {
+  host: textSetting({ env: 'QUEEN_HOST', flag: 'host', help: 'address to listen on', fallback: '127.0.0.1' }),
+  port: integerSetting({
+    env: 'QUEEN_PORT',
+    flag: 'port',
+    help: 'port to listen on, 0 for a free one',
+    fallback: 7833,
+    min: 0,
+    max: 65_535,
+  }),
+  publicUrl: originSetting({
+    env: 'QUEEN_URL',
+    flag: 'public-url',
+    help: 'where hives reach this queen',
+    fallback: undefined,
+    shownDefault: 'derived from the route to each hive',
+  }),
+  sshConfig: textSetting({
+    env: 'QUEEN_SSH_CONFIG',
+    flag: 'ssh-config',
+    help: 'SSH client configuration whose hosts are asked for hives; it is only read',
+    fallback: join(homedir(), '.ssh', 'config'),
+    shownDefault: '~/.ssh/config',
+  }),
+  discoveryDelayMs: integerSetting({
+    env: 'QUEEN_DISCOVERY_DELAY_MS',
+    flag: 'discovery-delay-ms',
+    help: 'time from the start to the first look for hives',
+    fallback: 5_000,
+    min: 0,
+    max: DAY_MS,
+  }),
+  discoveryIntervalMs: integerSetting({
+    env: 'QUEEN_DISCOVERY_INTERVAL_MS',
+    flag: 'discovery-interval-ms',
+    help: 'time between two looks for hives',
+    fallback: 60_000,
+    min: 1_000,
+    max: DAY_MS,
+  }),
+  hivePort: integerSetting({
+    env: 'QUEEN_HIVE_PORT',
+    flag: 'hive-port',
+    help: 'port on which hosts of the SSH configuration are asked',
+    fallback: 7835,
+    min: 1,
+    max: 65_535,
+  }),
+};
+
+/** The text of `apiary queen --help`. */
+export const queenHelp = (): string =>
+  settingsHelp('apiary queen', "Apiary's hub: merges the telemetry of all hives.", SETTINGS, CONFIG_ENV);
+
+/** Reads the settings of a queen. Throws `CONFIG_INVALID` with one sentence that names what makes no sense. */
+export const loadQueenConfig = (source: SettingsSource): QueenConfig => loadSettings(SETTINGS, CONFIG_ENV, source);

@@ -1,0 +1,116 @@
+import { Injectable } from '@nestjs/common';
+import { Subject } from 'rxjs';
+
+import { ApiaryError, type Device, type FoundBy, limits, type SubscriptionOutcome } from '#contracts';
+
+/** A hive that should be connected, and how it is dialled. */
+export interface HiveEndpoint {
+  readonly hiveId: string;
+  /** The origin that is dialled. */
+  readonly url: string;
+  readonly foundBy: FoundBy;
+  /** Tells two starts of a hive apart; `null` if the hive did not say. */
+  readonly bootId: string | null;
+  readonly version: string | null;
+  readonly intervalMs: number;
+  /** Known once `capabilities` was answered. */
+  readonly devices: readonly Device[] | null;
+}
+
+/** What happened to the directory. `replaced`: dial afresh. `called`: the same hive asks again to be read. */
+export type DirectoryChange =
+  | { readonly kind: 'added' | 'replaced' | 'called'; readonly endpoint: HiveEndpoint }
+  | { readonly kind: 'removed'; readonly hiveId: string };
+
+/** How the subscription to an endpoint fares. */
+export interface DialStatus {
+  readonly outcome: SubscriptionOutcome;
+  /** Why the last dial failed; `null` if it did not. */
+  readonly lastError: string | null;
+}
+
+const UNDIALLED: DialStatus = { outcome: 'connecting', lastError: null };
+
+interface Entry {
+  readonly endpoint: HiveEndpoint;
+  readonly status: DialStatus;
+}
+
+/** Which hives should be connected: the only place that decides who is in the fleet. */
+@Injectable()
+export class HiveDirectory {
+  private readonly entries = new Map<string, Entry>();
+  private readonly changes = new Subject<DirectoryChange>();
+  /** Every change, in order. */
+  readonly changes$ = this.changes.asObservable();
+
+  /**
+   * Takes a hive in, however it was found; says how its subscription stands. The same hive again changes nothing, a
+   * restarted or moved one is dialled afresh. Throws `HIVE_CONFLICT` when this id is live at another URL, and
+   * `FLEET_FULL`.
+   */
+  admit(endpoint: HiveEndpoint): DialStatus {
+    const known = this.entries.get(endpoint.hiveId);
+    if (known === undefined) return this.add(endpoint);
+    if (isSameStart(known.endpoint, endpoint)) return this.call(known, endpoint);
+    if (known.endpoint.url !== endpoint.url && known.status.outcome === 'live')
+      throw conflict(known.endpoint, endpoint);
+    return this.put('replaced', { ...endpoint, devices: endpoint.devices ?? known.endpoint.devices });
+  }
+
+  /** Forgets a hive; `false` if it was not known. */
+  remove(hiveId: string): boolean {
+    const removed = this.entries.delete(hiveId);
+    if (removed) this.changes.next({ kind: 'removed', hiveId });
+    return removed;
+  }
+
+  /** Notes how the subscription to a hive stands; called by whoever dials. */
+  report(hiveId: string, status: DialStatus): void {
+    const known = this.entries.get(hiveId);
+    if (known !== undefined) this.entries.set(hiveId, { ...known, status });
+  }
+
+  /** The hive that is live at this URL, if any. */
+  liveAt(url: string): HiveEndpoint | undefined {
+    for (const { endpoint, status } of this.entries.values()) {
+      if (endpoint.url === url && status.outcome === 'live') return endpoint;
+    }
+    return undefined;
+  }
+
+  private add(endpoint: HiveEndpoint): DialStatus {
+    if (this.entries.size >= limits.HIVES_MAX) {
+      throw new ApiaryError('FLEET_FULL', `this queen follows ${limits.HIVES_MAX} hives already`);
+    }
+    return this.put('added', endpoint);
+  }
+
+  private put(kind: 'added' | 'replaced', endpoint: HiveEndpoint): DialStatus {
+    this.entries.set(endpoint.hiveId, { endpoint, status: UNDIALLED });
+    this.changes.next({ kind, endpoint });
+    return UNDIALLED;
+  }
+
+  /** The same start of the same hive: while it is live it stays where it is, otherwise the newer address is better. */
+  private call(known: Entry, endpoint: HiveEndpoint): DialStatus {
+    const devices = endpoint.devices ?? known.endpoint.devices;
+    if (known.status.outcome !== 'live' && known.endpoint.url !== endpoint.url) {
+      return this.put('replaced', { ...endpoint, devices });
+    }
+    const current = { ...known.endpoint, devices };
+    this.entries.set(current.hiveId, { endpoint: current, status: known.status });
+    this.changes.next({ kind: 'called', endpoint: current });
+    return known.status;
+  }
+}
+
+/** Whether both speak of one start of one hive. Without boot ids the URL has to do. */
+function isSameStart(known: HiveEndpoint, other: HiveEndpoint): boolean {
+  if (known.bootId !== null && other.bootId !== null) return known.bootId === other.bootId;
+  return known.url === other.url;
+}
+
+function conflict(known: HiveEndpoint, other: HiveEndpoint): ApiaryError {
+  return new ApiaryError('HIVE_CONFLICT', `${known.hiveId} is live at ${known.url}; ${other.url} was refused`);
+}

@@ -1,0 +1,24 @@
+import { VirtualTimeScheduler } from 'rxjs';
+
+import { Clock } from '#service-kit';
+
+/** Time that moves only when a test says so. */
+export class ManualClock extends Clock {
+  override readonly scheduler = new VirtualTimeScheduler();
+  private elapsedMs = 0;
+
+  override nowMs(): number {
+    return Date.UTC(2026, 0, 1) + this.monotonicMs();
+  }
+
+  override monotonicMs(): number {
+    return Math.max(this.elapsedMs, this.scheduler.frame);
+  }
+
+  /** Lets time pass and runs every timer that falls due meanwhile, in order. */
+  advance(ms: number): void {
+    this.scheduler.maxFrames = this.elapsedMs + ms;
+    this.scheduler.flush();
+    this.elapsedMs += ms;
+  }
+}

@@ -1,0 +1,108 @@
+import type { GpuReading, NodeReading, TelemetryEvent, WorkerReading } from '#contracts';
+
+const NODE: NodeReading = {
+  cpu_pct: 12.5,
+  cpu_count: 16,
+  load_1m: 0.5,
+  ram_used_mb: 2048,
+  ram_total_mb: 65536,
+  swap_used_mb: 0,
+  swap_total_mb: 0,
+  uptime_s: 3600,
+  net_rx_mb_s: 0.1,
+  net_tx_mb_s: 0.2,
+  disk_r_mb_s: 0,
+  disk_w_mb_s: 0,
+  cpu_temp_c: null,
+  pressure: null,
+};
+
+/** A valid GPU reading. */
+export const sampleGpu = (changes: Partial<GpuReading> = {}): GpuReading => ({
+  id: 'GPU-0',
+  index: 0,
+  uuid: 'GPU-1',
+  name: 'NVIDIA H100',
+  vendor: 'NVIDIA',
+  pci_bus_id: '00000000:00:1E.0',
+  driver_version: '550.54.15',
+  util_pct: 40,
+  mem_util_pct: 10,
+  vram_used_mb: 20000,
+  vram_total_mb: 80000,
+  temp_c: 45,
+  mem_temp_c: null,
+  power_w: 210,
+  power_limit_w: 700,
+  fan_pct: null,
+  sm_clock_mhz: 1980,
+  mem_clock_mhz: 2619,
+  pcie_gen: 5,
+  pcie_width: 16,
+  throttle_reasons: [],
+  ecc_errors: { corrected: 0, uncorrected: 0 },
+  xid_last: null,
+  mig_mode: 'disabled',
+  mig_devices: [],
+  unattributed_vram_mb: 0,
+  state: 'ok',
+  ...changes,
+});
+
+/** A valid worker reading. */
+export const sampleWorker = (changes: Partial<WorkerReading> = {}): WorkerReading => ({
+  pid: 4242,
+  pids: [4242, 4243],
+  group: 'vllm',
+  instance: '8000',
+  worker_id: 'gpu-a/vllm/8000',
+  cgroup: '/rbee.slice/vllm/8000',
+  port: 8000,
+  engine: 'vllm',
+  model: 'Qwen/Qwen3-8B',
+  model_source: 'cmdline',
+  cpu_pct: 3,
+  rss_mb: 5000,
+  io_r_mb_s: 0,
+  io_w_mb_s: 0,
+  uptime_s: 60,
+  gpu_util_pct: null,
+  vram_mb: 20000,
+  total_vram_mb: 80000,
+  gpu_ids: ['GPU-0'],
+  state: 'ready',
+  ...changes,
+});
+
+/** A valid telemetry event of the hive `hiveId`, sample `seq` of the start `bootId`. */
+export function sampleTelemetry(
+  hiveId: string,
+  seq: number,
+  { bootId = `boot-of-${hiveId}`, ...changes }: Partial<TelemetryEvent> & { bootId?: string } = {},
+): TelemetryEvent {
+  return {
+    type: 'telemetry',
+    hive_id: hiveId,
+    hive_info: {
+      id: hiveId,
+      hostname: hiveId,
+      port: 7835,
+      url: 'http://127.0.0.1:7835',
+      operational_status: 'ready',
+      health_status: { status: 'healthy' },
+      version: '0.1.0',
+      boot_id: bootId,
+      os: 'Debian GNU/Linux 12',
+      kernel: '6.1.0',
+      arch: 'x64',
+    },
+    timestamp: '2026-11-23T16:30:00.123Z',
+    seq,
+    interval_ms: 1000,
+    node: NODE,
+    gpus: [],
+    workers: [],
+    collection: { status: 'ok', took_ms: 4, monitors: [] },
+    ...changes,
+  };
+}
