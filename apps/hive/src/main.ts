@@ -1,11 +1,8 @@
-import { Log, runService } from '#service-kit';
+import { setFlagsFromString } from 'node:v8';
 
-import { hiveHelp, loadHiveConfig } from './config/hive-config.js';
-import { createHive } from './hive.module.js';
+// V8 grows its young generation to 32 MiB at the first burst and keeps it for ever; an agent that shares its machine
+// with models gives that memory back to them. It heeds this only before the first
+// large import.
+setFlagsFromString('--semi-space-growth-factor=1');
 
-await runService({
-  name: 'hive',
-  help: hiveHelp(),
-  load: (argv) => loadHiveConfig({ argv, env: process.env }),
-  create: (config) => createHive(config, new Log('hive')),
-});
+await import('./start.js');

@@ -8,7 +8,6 @@ import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { limits } from '#contracts';
 
 import { ErrorFilter } from './error-filter.js';
-import { BodyValidation } from './validation.js';
 
 /** What an app says of itself in its OpenAPI document. */
 export interface AppInfo {
@@ -21,7 +20,7 @@ export interface AppInfo {
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 
-/** A Nest app with all that both services share: JSON errors, body limit, validation, docs, clean shutdown. */
+/** A Nest app with all that both services share: JSON errors, body limit, docs, clean shutdown. */
 export async function createApp(
   root: DynamicModule,
   info: AppInfo,
@@ -37,7 +36,6 @@ export async function createApp(
   app.useBodyParser('json', { limit: limits.BODY_BYTES_MAX });
   app.disable('x-powered-by');
   app.useGlobalFilters(new ErrorFilter());
-  app.useGlobalPipes(new BodyValidation());
   const server = app.getHttpServer();
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.requestTimeout = REQUEST_TIMEOUT_MS;

@@ -19,4 +19,5 @@ export {
 } from './settings.js';
 export { ShutdownGate } from './shutdown-gate.js';
 export { encodeSse, SSE_HEADERS, SSE_KEEP_ALIVE, type SseEvent } from './sse.js';
+export { BodyValidation } from './validation.js';
 export { VERSION } from './version.js';

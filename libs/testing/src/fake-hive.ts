@@ -66,6 +66,13 @@ export class FakeHive implements AsyncDisposable {
     return this.streams.size;
   }
 
+  /** TCP connections that are open now, whatever for. */
+  connections(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
+    });
+  }
+
   /** Tells the queen at `queenUrl` about this hive; the status and body of its answer. */
   async announceTo(queenUrl: string, body: object = {}): Promise<{ status: number; body: Record<string, unknown> }> {
     const response = await fetch(`${queenUrl}/v1/hive/ready`, {

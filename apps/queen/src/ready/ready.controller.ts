@@ -2,7 +2,7 @@ import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 
 import type { ReadyAnswer, SubscriptionOutcome } from '#contracts';
-import { ApiErrors } from '#service-kit';
+import { ApiErrors, BodyValidation } from '#service-kit';
 
 import { HiveDirectory } from '../directory/hive-directory.js';
 import { ReadyDto } from './ready.dto.js';
@@ -29,7 +29,7 @@ export class ReadyController {
   @ApiOperation({ summary: 'A hive announces itself; once is enough, more often does no harm' })
   @ApiOkResponse({ schema: { example: EXAMPLE } })
   @ApiErrors('REQUEST_INVALID', 'HIVE_CONFLICT', 'BODY_TOO_LARGE', 'FLEET_FULL')
-  ready(@Body() body: ReadyDto): ReadyAnswer {
+  ready(@Body(BodyValidation) body: ReadyDto): ReadyAnswer {
     const { outcome, lastError } = this.directory.admit({
       hiveId: body.hive_id,
       url: new URL(body.hive_url).origin,

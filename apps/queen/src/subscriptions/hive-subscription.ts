@@ -1,4 +1,5 @@
 import { EventSource } from 'eventsource';
+import type { Subscription } from 'rxjs';
 
 import { ApiaryError, decodeTelemetry, describeError, type TelemetryEvent } from '#contracts';
 import { backoffMs, type Clock } from '#service-kit';
@@ -52,7 +53,7 @@ export class HiveSubscription implements Disposable {
   private current: SubscriptionState = { kind: 'dialling' };
   private connection: AbortController | undefined;
   private source: EventSource | undefined;
-  private timer: ReturnType<typeof setTimeout> | undefined;
+  private wait: Subscription | undefined;
   private attempt = 0;
   private openedMs = 0;
   private lastEventMs = 0;
@@ -160,12 +161,12 @@ export class HiveSubscription implements Disposable {
     const waitMs = backoffMs(this.attempt, BACKOFF);
     this.attempt += 1;
     this.current = { kind: 'waiting', untilMs: nowMs + waitMs };
-    this.timer = setTimeout(() => this.dial(), waitMs);
+    this.wait = this.clock.scheduler.schedule(() => this.dial(), waitMs);
     this.listener.onEnd(ending);
   }
 
   private hangUp(): void {
-    clearTimeout(this.timer);
+    this.wait?.unsubscribe();
     const { source } = this;
     this.source = undefined;
     source?.close();
