@@ -229,4 +229,4 @@ describe('the captures of nvidia-smi, through a hive and a queen', () => {
   }, 90_000);
 });
 
-const gpuOf = (json: unknown): GpuReading | undefined => (json as HiveTelemetryEvent).gpus?.[0];
+const gpuOf = (json: unknown): GpuReading | undefined => (json as Partial<HiveTelemetryEvent>).gpus?.[0];

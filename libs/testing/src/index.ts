@@ -7,3 +7,4 @@ export { sampleGpu, sampleTelemetry, sampleWorker } from './sample-telemetry.js'
 export { type ProcessEnd, ServiceProcess } from './service-process.js';
 export { type ProbedEvent, SseProbe } from './sse-probe.js';
 export { type RunningApp, startApp } from './start-app.js';
+export { TempTree } from './temp-tree.js';

@@ -1,0 +1,58 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+import type { Clock } from '#service-kit';
+
+import { cpuTemperatureMonitor } from './machine/cpu-temperature.monitor.js';
+import { cpuMonitor } from './machine/cpu.monitor.js';
+import { diskMonitor } from './machine/disk.monitor.js';
+import { loadMonitor } from './machine/load.monitor.js';
+import { memoryMonitor } from './machine/memory.monitor.js';
+import { networkMonitor } from './machine/network.monitor.js';
+import { portableMachineMonitor } from './machine/portable-machine.monitor.js';
+import { pressureMonitor } from './machine/pressure.monitor.js';
+import { uptimeMonitor } from './machine/uptime.monitor.js';
+import type { Monitor } from './monitor.js';
+import { NvidiaMonitor } from './nvidia/nvidia.monitor.js';
+import { WorkersMonitor } from './workers/workers.monitor.js';
+
+/** Where the sensors are; the hive's settings fill it. */
+export interface TelemetryConfig {
+  /** Usually `/proc`. */
+  readonly procRoot: string;
+  /** Usually `/sys`. */
+  readonly sysRoot: string;
+  /** Where cgroup v2 is mounted, usually `/sys/fs/cgroup`. */
+  readonly cgroupRoot: string;
+  /** The cgroup below which every worker has its own, usually `rbee.slice`. */
+  readonly cgroupSlice: string;
+  /** The executable, under any name; undefined looks for `nvidia-smi` on the PATH. */
+  readonly nvidiaSmi: string | undefined;
+  /** How often the hive samples: a file that takes longer to read is given up. */
+  readonly intervalMs: number;
+}
+
+/** Every sensor of a hive, in reading order: a new one is one file and one line here. */
+export function createMonitors(config: TelemetryConfig, clock: Clock): readonly Monitor[] {
+  return [
+    ...machineMonitors(config, clock),
+    new WorkersMonitor(config, clock, config.intervalMs),
+    new NvidiaMonitor(config.nvidiaSmi, clock),
+  ];
+}
+
+/** What the kernel's files tell; where there are none, what `systeminformation` makes of the platform. */
+function machineMonitors(config: TelemetryConfig, clock: Clock): readonly Monitor[] {
+  const { procRoot, sysRoot, intervalMs } = config;
+  if (!existsSync(join(procRoot, 'stat'))) return [portableMachineMonitor(clock)];
+  return [
+    cpuMonitor(procRoot, intervalMs),
+    memoryMonitor(procRoot, intervalMs),
+    loadMonitor(procRoot, intervalMs),
+    uptimeMonitor(procRoot, intervalMs),
+    networkMonitor(procRoot, sysRoot, clock, intervalMs),
+    diskMonitor(procRoot, sysRoot, clock, intervalMs),
+    pressureMonitor(procRoot, intervalMs),
+    cpuTemperatureMonitor(sysRoot, intervalMs),
+  ];
+}

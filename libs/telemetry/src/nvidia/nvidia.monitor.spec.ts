@@ -1,0 +1,203 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+import { describe, expect, it } from '@jest/globals';
+
+import { eventually, FakeNvidiaSmi, ManualClock, TempTree } from '#testing';
+
+import { NVIDIA_SMI_PROGRAM } from './nvidia-smi-program.js';
+import { NvidiaMonitor } from './nvidia.monitor.js';
+
+const clock = new ManualClock();
+
+function readOnce(monitor: NvidiaMonitor, signal = AbortSignal.timeout(10_000)): ReturnType<NvidiaMonitor['read']> {
+  return monitor.read(signal);
+}
+
+describe('NvidiaMonitor', () => {
+  it('reads the GPUs, whatever the executable is called, and goes on with one helper', async () => {
+    using fake = new FakeNvidiaSmi('tesla-t4');
+    using monitor = new NvidiaMonitor(fake.path, clock);
+    for (let reading = 1; reading <= 3; reading++) {
+      expect(await readOnce(monitor)).toMatchObject({ gpus: [{ id: 'GPU-0', name: 'Tesla T4', vram_used_mb: 1032 }] });
+    }
+    expect(fake.runs()).toEqual({ started: 3, overlapped: 0 });
+  });
+
+  it.each(['fail', 'fail-stderr'])('tells why nvidia-smi failed, said by %s, and recovers', async (mode) => {
+    using fake = new FakeNvidiaSmi('tesla-t4');
+    using monitor = new NvidiaMonitor(fake.path, clock);
+    const words = "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.";
+    fake.behave(`${mode} ${words}`);
+    await expect(readOnce(monitor)).rejects.toThrow(words);
+    fake.behave('play');
+    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ id: 'GPU-0' }] });
+  });
+
+  it('does not take words on stderr for a failure', async () => {
+    using fake = new FakeNvidiaSmi('tesla-t4');
+    using monitor = new NvidiaMonitor(fake.path, clock);
+    fake.behave('noise WARNING: infoROM is corrupted at gpu 0000:00:1E.0');
+    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ vram_used_mb: 1032 }] });
+  });
+
+  it('takes a complete answer whatever the exit code, as that of a card whose infoROM is corrupted', async () => {
+    using fake = new FakeNvidiaSmi('tesla-t4');
+    using monitor = new NvidiaMonitor(fake.path, clock);
+    fake.behave('exit 14');
+    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ vram_used_mb: 1032 }] });
+  });
+
+  it('reads an answer of more than 1 MiB', async () => {
+    using fake = new FakeNvidiaSmi('tesla-t4');
+    using monitor = new NvidiaMonitor(fake.path, clock);
+    fake.behave('large');
+    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ vram_used_mb: 1032 }] });
+  });
+
+  it('rejects half an answer and recovers', async () => {
+    using fake = new FakeNvidiaSmi('tesla-t4');
+    using monitor = new NvidiaMonitor(fake.path, clock);
+    fake.behave('truncated');
+    await expect(readOnce(monitor)).rejects.toThrow(/unclosed/i);
+    fake.behave('play');
+    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ vram_used_mb: 1032 }] });
+  });
+
+  it('leaves everything unknown where the driver says [N/A] to all', async () => {
+    using fake = new FakeNvidiaSmi('tesla-t4');
+    using monitor = new NvidiaMonitor(fake.path, clock);
+    fake.behave('unknown');
+    expect(await readOnce(monitor)).toMatchObject({
+      gpus: [{ id: 'GPU-0', uuid: null, vram_used_mb: null, util_pct: null, ecc_errors: null, processes: null }],
+    });
+  });
+
+  it('kills a run that hangs, leaves nothing behind, and never starts a second beside it', async () => {
+    using fake = new FakeNvidiaSmi('tesla-t4');
+    using monitor = new NvidiaMonitor(fake.path, clock);
+    for (let reading = 1; reading <= 2; reading++) {
+      fake.behave('hang');
+      const abort = new AbortController();
+      const hung = readOnce(monitor, abort.signal);
+      await eventually('it hangs', () => fake.alive().length === 1);
+      abort.abort();
+      await expect(hung).rejects.toMatchObject({ name: 'AbortError' });
+      await eventually('it is gone', () => fake.alive().length === 0);
+      fake.behave('play');
+      expect(await readOnce(monitor)).toMatchObject({ gpus: [{ vram_used_mb: 1032 }] });
+    }
+    expect(fake.runs()).toEqual({ started: 4, overlapped: 0 });
+  });
+
+  it('ends everything when it is disposed of while it reads', async () => {
+    using fake = new FakeNvidiaSmi('tesla-t4');
+    const monitor = new NvidiaMonitor(fake.path, clock);
+    fake.behave('hang');
+    const hung = readOnce(monitor);
+    await eventually('it hangs', () => fake.alive().length === 1);
+    monitor[Symbol.dispose]();
+    await expect(hung).rejects.toThrow('the helper of nvidia-smi ended (SIGKILL)');
+    await eventually('it is gone', () => fake.alive().length === 0);
+  });
+
+  it('says which setting is no executable', async () => {
+    using tree = new TempTree({ 'plain-file': '#!/bin/sh\n' });
+    for (const path of [join(tree.root, 'missing'), join(tree.root, 'plain-file'), tree.root]) {
+      using monitor = new NvidiaMonitor(path, clock);
+      await expect(readOnce(monitor)).rejects.toThrow(`${path} is not an executable file`);
+    }
+  });
+
+  it('keeps a GPU in sight that the driver no longer lists, and the ids of the others', async () => {
+    using fake = new FakeNvidiaSmi('rtx-3080-v12');
+    using monitor = new NvidiaMonitor(fake.path, clock);
+    await readOnce(monitor);
+    fake.play('quadro-p400');
+    expect(await readOnce(monitor)).toMatchObject({
+      gpus: [
+        { id: 'GPU-0', name: 'NVIDIA GeForce RTX 3080', state: 'lost', vram_used_mb: null, processes: null },
+        { id: 'GPU-1', name: 'Quadro P400', state: 'ok', vram_used_mb: 0 },
+      ],
+    });
+  });
+});
+
+describe('NvidiaMonitor without a path', () => {
+  it('is absent without nvidia-smi on the PATH, and looks again only after a minute', async () => {
+    using fake = new FakeNvidiaSmi('tesla-t4');
+    using tree = new TempTree({ 'bin/': '' });
+    const time = new ManualClock();
+    using monitor = new NvidiaMonitor(undefined, time, `:/no/such/folder:${tree.root}/bin`);
+    expect(await readOnce(monitor)).toBe('absent');
+    symlinkSync(fake.path, join(tree.root, 'bin/nvidia-smi'));
+    time.advance(59_000);
+    expect(await readOnce(monitor)).toBe('absent');
+    time.advance(1_000);
+    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ id: 'GPU-0' }] });
+  });
+});
+
+describe('the helper program', () => {
+  it('ends with the process that started it, and takes a hung nvidia-smi with it', async () => {
+    using fake = new FakeNvidiaSmi('tesla-t4');
+    fake.behave('hang');
+    const packagePath = createRequire(import.meta.url).resolve('node-nvidia-smi');
+    const helper = spawn(process.execPath, ['--eval', NVIDIA_SMI_PROGRAM, packagePath], {
+      detached: true,
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
+    const ended = once(helper, 'exit');
+    helper.send(fake.path);
+    await eventually('it hangs', () => fake.alive().length === 1);
+    helper.disconnect();
+    expect(await ended).toEqual([null, 'SIGKILL']);
+    await eventually('it is gone', () => fake.alive().length === 0);
+  });
+});
+
+/** Only a frozen process survives SIGKILL as one does that hangs in a driver; version 1 of the freezer does that. */
+const FREEZER = '/sys/fs/cgroup/freezer/apiary-test';
+const canFreeze = makeFreezer();
+
+describe('a process that does not end after SIGKILL', () => {
+  (canFreeze ? it : it.skip)(
+    `is not joined by a second one${canFreeze ? '' : ' (no writable v1 freezer here)'}`,
+    async () => {
+      using fake = new FakeNvidiaSmi('tesla-t4');
+      using monitor = new NvidiaMonitor(fake.path, clock);
+      fake.behave('hang');
+      const abort = new AbortController();
+      const hung = readOnce(monitor, abort.signal);
+      const [pid] = await eventually('it hangs', () => (fake.alive().length === 1 ? fake.alive() : undefined));
+      try {
+        writeFileSync(join(FREEZER, 'cgroup.procs'), String(pid));
+        writeFileSync(join(FREEZER, 'freezer.state'), 'FROZEN');
+        abort.abort();
+        await expect(hung).rejects.toMatchObject({ name: 'AbortError' });
+        fake.behave('play');
+        await expect(readOnce(monitor, AbortSignal.timeout(700))).rejects.toThrow(
+          /^wedged: nvidia-smi .* after SIGKILL$/,
+        );
+        expect(fake.runs()).toEqual({ started: 1, overlapped: 0 });
+      } finally {
+        writeFileSync(join(FREEZER, 'freezer.state'), 'THAWED');
+      }
+      expect(await readOnce(monitor)).toMatchObject({ gpus: [{ id: 'GPU-0' }] });
+      expect(fake.runs()).toEqual({ started: 2, overlapped: 0 });
+      await eventually('the freezer is removed', () => (rmdirSync(FREEZER), true));
+    },
+  );
+});
+
+function makeFreezer(): boolean {
+  try {
+    mkdirSync(FREEZER, { recursive: true });
+    return existsSync(join(FREEZER, 'freezer.state'));
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,54 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { limits } from '#contracts';
+
+import { tryReadKernelFile } from '../kernel-files.js';
+
+/** A worker's own cgroup. */
+export interface WorkerCgroup {
+  readonly group: string;
+  readonly instance: string;
+  readonly folder: string;
+  /** Below the cgroup root. */
+  readonly path: string;
+}
+
+/** How deep a worker may nest cgroups of its own. */
+const DEPTH_MAX = 8;
+
+/** `{slice}/{group}/{instance}` below the root; none where the slice is missing. */
+export function workerCgroups(cgroupRoot: string, slice: string): WorkerCgroup[] {
+  return subfolders(join(cgroupRoot, slice)).flatMap((group) =>
+    subfolders(join(cgroupRoot, slice, group)).map((instance) => {
+      const path = join(slice, group, instance);
+      return { group, instance, path, folder: join(cgroupRoot, path) };
+    }),
+  );
+}
+
+/** All processes of a cgroup and of those below it, in ascending order. A cgroup that goes meanwhile has none. */
+export function pidsBelow(folder: string): number[] {
+  const pids = new Set<number>();
+  collectPids(folder, DEPTH_MAX, pids);
+  return [...pids].sort((a, b) => a - b).slice(0, limits.PIDS_PER_WORKER_MAX);
+}
+
+function collectPids(folder: string, depth: number, pids: Set<number>): void {
+  for (const line of tryReadKernelFile(join(folder, 'cgroup.procs'))?.split('\n') ?? []) {
+    // The kernel writes 0 for a process of a PID namespace that can't be seen from here.
+    if (/^[1-9]\d*$/.test(line)) pids.add(Number(line));
+  }
+  if (depth === 0) return;
+  for (const name of subfolders(folder)) collectPids(join(folder, name), depth - 1, pids);
+}
+
+function subfolders(folder: string): string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name);
+  } catch {
+    return [];
+  }
+}
