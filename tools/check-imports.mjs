@@ -20,10 +20,10 @@ const MAY_IMPORT = {
   'apps/hive/capabilities': ['announce', 'config', 'identity', 'sampling', '#telemetry', '#contracts', '#service-kit'],
   'apps/queen/config': ['#contracts', '#service-kit'],
   'apps/queen/identity': ['config', '#contracts', '#service-kit'],
-  'apps/queen/directory': ['#contracts', '#service-kit'],
+  'apps/queen/directory': ['config', '#contracts', '#service-kit'],
   'apps/queen/ready': ['directory', '#contracts', '#service-kit'],
   'apps/queen/discovery': ['directory', 'config', 'identity', '#contracts', '#service-kit'],
-  'apps/queen/registry': ['#contracts', '#service-kit'],
+  'apps/queen/registry': ['config', '#contracts', '#service-kit'],
   'apps/queen/subscriptions': ['directory', 'registry', 'config', 'identity', '#contracts', '#service-kit'],
   'apps/queen/fleet': ['registry', 'config', 'identity', '#contracts', '#service-kit'],
 };

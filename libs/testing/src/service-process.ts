@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { eventually } from './eventually.js';
+import { TempTree } from './temp-tree.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -20,6 +21,8 @@ export class ServiceProcess implements AsyncDisposable {
   stderr = '';
   private readonly child: ChildProcess;
   private readonly exited: Promise<unknown>;
+  /** No test finds what another one left, and none touches the state of whoever runs it. */
+  private readonly state = new TempTree();
 
   /** `args` and `env` are added to an environment that knows no setting of Apiary. */
   constructor(
@@ -30,7 +33,7 @@ export class ServiceProcess implements AsyncDisposable {
   ) {
     const main = `${root}/dist/apps/${service}/src/main.js`;
     if (!existsSync(main)) throw new Error(`${main} is missing: run "npm run build" first`);
-    const inherited = { PATH: process.env['PATH'], HOME: process.env['HOME'] };
+    const inherited = { PATH: process.env['PATH'], HOME: process.env['HOME'], XDG_STATE_HOME: this.state.root };
     this.child = spawn(process.execPath, [main, ...args], { cwd: root, env: { ...inherited, ...env } });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
@@ -65,5 +68,6 @@ export class ServiceProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.kill('SIGKILL');
     await this.exited;
+    this.state[Symbol.dispose]();
   }
 }

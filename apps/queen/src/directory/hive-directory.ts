@@ -17,9 +17,13 @@ export interface HiveEndpoint {
   readonly devices: readonly Device[] | null;
 }
 
-/** What happened to the directory. `replaced`: dial afresh. `called`: the same hive asks again to be read. */
+/**
+ * What happened to the directory. `replaced`: dial afresh. `called`: the same hive asks again to be read. `contested`:
+ * somebody at another URL claims the id of a hive that is live.
+ */
 export type DirectoryChange =
   | { readonly kind: 'added' | 'replaced' | 'called'; readonly endpoint: HiveEndpoint }
+  | { readonly kind: 'contested'; readonly hiveId: string; readonly url: string }
   | { readonly kind: 'removed'; readonly hiveId: string };
 
 /** How the subscription to an endpoint fares. */
@@ -28,6 +32,9 @@ export interface DialStatus {
   /** Why the last dial failed; `null` if it did not. */
   readonly lastError: string | null;
 }
+
+/** Hives that may wait for their first dial; a herd beyond that is asked to come back. */
+const UNDIALLED_MAX = 2_000;
 
 const UNDIALLED: DialStatus = { outcome: 'connecting', lastError: null };
 
@@ -41,13 +48,14 @@ interface Entry {
 export class HiveDirectory {
   private readonly entries = new Map<string, Entry>();
   private readonly changes = new Subject<DirectoryChange>();
+  private undialled = 0;
   /** Every change, in order. */
   readonly changes$ = this.changes.asObservable();
 
   /**
    * Takes a hive in, however it was found; says how its subscription stands. The same hive again changes nothing, a
-   * restarted or moved one is dialled afresh. Throws `HIVE_CONFLICT` when this id is live at another URL, and
-   * `FLEET_FULL`.
+   * restarted or moved one is dialled afresh. Throws `HIVE_CONFLICT` when this id is live at another URL,
+   * `QUEEN_BUSY` and `FLEET_FULL`.
    */
   admit(endpoint: HiveEndpoint): DialStatus {
     const known = this.entries.get(endpoint.hiveId);
@@ -60,15 +68,23 @@ export class HiveDirectory {
 
   /** Forgets a hive; `false` if it was not known. */
   remove(hiveId: string): boolean {
-    const removed = this.entries.delete(hiveId);
-    if (removed) this.changes.next({ kind: 'removed', hiveId });
-    return removed;
+    const known = this.entries.get(hiveId);
+    if (known === undefined) return false;
+    if (known.status === UNDIALLED) this.undialled -= 1;
+    this.entries.delete(hiveId);
+    this.changes.next({ kind: 'removed', hiveId });
+    return true;
   }
 
   /** Notes how the subscription to a hive stands; called by whoever dials. */
   report(hiveId: string, status: DialStatus): void {
     const known = this.entries.get(hiveId);
-    if (known !== undefined) this.entries.set(hiveId, { ...known, status });
+    if (known !== undefined) this.set(known.endpoint, status);
+  }
+
+  /** Every hive, in the order in which they came. */
+  endpoints(): readonly HiveEndpoint[] {
+    return [...this.entries.values()].map(({ endpoint }) => endpoint);
   }
 
   /** The hive that is live at this URL, if any. */
@@ -83,13 +99,22 @@ export class HiveDirectory {
     if (this.entries.size >= limits.HIVES_MAX) {
       throw new ApiaryError('FLEET_FULL', `this queen follows ${limits.HIVES_MAX} hives already`);
     }
+    if (this.undialled >= UNDIALLED_MAX) {
+      throw new ApiaryError('QUEEN_BUSY', `${UNDIALLED_MAX} hives wait to be dialled already`);
+    }
     return this.put('added', endpoint);
   }
 
   private put(kind: 'added' | 'replaced', endpoint: HiveEndpoint): DialStatus {
-    this.entries.set(endpoint.hiveId, { endpoint, status: UNDIALLED });
+    this.set(endpoint, UNDIALLED);
     this.changes.next({ kind, endpoint });
     return UNDIALLED;
+  }
+
+  private set(endpoint: HiveEndpoint, status: DialStatus): void {
+    if (this.entries.get(endpoint.hiveId)?.status === UNDIALLED) this.undialled -= 1;
+    if (status === UNDIALLED) this.undialled += 1;
+    this.entries.set(endpoint.hiveId, { endpoint, status });
   }
 
   /** The same start of the same hive: while it is live it stays where it is, otherwise the newer address is better. */
@@ -98,8 +123,9 @@ export class HiveDirectory {
     if (known.status.outcome !== 'live' && known.endpoint.url !== endpoint.url) {
       return this.put('replaced', { ...endpoint, devices });
     }
-    const current = { ...known.endpoint, devices };
-    this.entries.set(current.hiveId, { endpoint: current, status: known.status });
+    const foundBy = known.endpoint.foundBy === 'state-file' ? endpoint.foundBy : known.endpoint.foundBy;
+    const current = { ...known.endpoint, foundBy, devices };
+    this.set(current, known.status);
     this.changes.next({ kind: 'called', endpoint: current });
     return known.status;
   }

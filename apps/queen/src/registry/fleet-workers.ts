@@ -1,10 +1,9 @@
 import type { FleetWorker, GpuReading, WorkerReading } from '#contracts';
 
-import type { HiveRecord } from './hive-record.js';
+import { type HiveRecord, isOpen } from './hive-record.js';
 
 /** Whether a hive counts as there: its stream is open and not silent for too long. */
-export const isOnline = ({ connection, health }: HiveRecord): boolean =>
-  connection === 'connected' && health !== 'down';
+export const isOnline = ({ connection, health }: HiveRecord): boolean => isOpen(connection) && health !== 'down';
 
 /** The workers of all hives that are online. */
 export function fleetWorkers(records: readonly HiveRecord[]): readonly FleetWorker[] {
