@@ -61,8 +61,10 @@ export class HiveDirectory {
     const known = this.entries.get(endpoint.hiveId);
     if (known === undefined) return this.add(endpoint);
     if (isSameStart(known.endpoint, endpoint)) return this.call(known, endpoint);
-    if (known.endpoint.url !== endpoint.url && known.status.outcome === 'live')
+    if (known.endpoint.url !== endpoint.url && known.status.outcome === 'live') {
+      this.changes.next({ kind: 'contested', hiveId: endpoint.hiveId, url: endpoint.url });
       throw conflict(known.endpoint, endpoint);
+    }
     return this.put('replaced', { ...endpoint, devices: endpoint.devices ?? known.endpoint.devices });
   }
 
