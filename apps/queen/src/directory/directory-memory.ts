@@ -5,7 +5,8 @@ import { describeError, type RememberedHive } from '#contracts';
 
 import { QUEEN_CONFIG, type QueenConfig } from '../config/queen-config.js';
 import { DirectoryFile } from './directory-file.js';
-import { HiveDirectory, type HiveEndpoint } from './hive-directory.js';
+import type { HiveEndpoint } from '../endpoint/hive-endpoint.js';
+import { HiveDirectory } from './hive-directory.js';
 
 /** Keeps the directory across restarts: hives that were known are dialled at once, and shown when they are gone. */
 @Injectable()

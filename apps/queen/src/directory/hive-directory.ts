@@ -1,21 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Subject } from 'rxjs';
 
-import { ApiaryError, type Device, type FoundBy, limits, type SubscriptionOutcome } from '#contracts';
+import { ApiaryError, limits, type SubscriptionOutcome } from '#contracts';
 
-/** A hive that should be connected, and how it is dialled. */
-export interface HiveEndpoint {
-  readonly hiveId: string;
-  /** The origin that is dialled. */
-  readonly url: string;
-  readonly foundBy: FoundBy;
-  /** Tells two starts of a hive apart; `null` if the hive did not say. */
-  readonly bootId: string | null;
-  readonly version: string | null;
-  readonly intervalMs: number;
-  /** Known once `capabilities` was answered. */
-  readonly devices: readonly Device[] | null;
-}
+import type { HiveEndpoint } from '../endpoint/hive-endpoint.js';
 
 /**
  * What happened to the directory. `replaced`: dial afresh. `called`: the same hive asks again to be read. `contested`:

@@ -7,11 +7,11 @@ export const isOnline = ({ connection, health }: HiveRecord): boolean => isOpen(
 
 /** The workers of all hives that are online. */
 export function fleetWorkers(records: readonly HiveRecord[]): readonly FleetWorker[] {
-  return records.filter(isOnline).flatMap(({ facts, latest }) =>
+  return records.filter(isOnline).flatMap(({ endpoint, latest }) =>
     (latest?.workers ?? []).map((worker) => ({
       ...worker,
-      hive_id: facts.hiveId,
-      hive_url: facts.url,
+      hive_id: endpoint.hiveId,
+      hive_url: endpoint.url,
       free_vram_mb: freeVramMb(worker, latest?.gpus ?? []),
     })),
   );

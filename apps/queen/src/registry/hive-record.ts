@@ -1,15 +1,6 @@
-import type { Connection, Device, FoundBy, Health, HiveTelemetryEvent, HiveView } from '#contracts';
+import type { Connection, Health, HiveTelemetryEvent, HiveView } from '#contracts';
 
-/** What is known of a hive apart from its telemetry. */
-export interface HiveFacts {
-  readonly hiveId: string;
-  readonly url: string;
-  readonly foundBy: FoundBy;
-  readonly bootId: string | null;
-  readonly version: string | null;
-  readonly intervalMs: number;
-  readonly devices: readonly Device[] | null;
-}
+import type { HiveEndpoint } from '../endpoint/hive-endpoint.js';
 
 /** What viewers were last told of a hive. */
 export interface ShownState {
@@ -27,7 +18,7 @@ export interface Contest {
 
 /** Everything that the registry holds of one hive. Times are on the queen's monotonic clock. */
 export interface HiveRecord {
-  facts: HiveFacts;
+  endpoint: HiveEndpoint;
   connection: Connection;
   health: Health;
   reason: string;
@@ -48,11 +39,12 @@ export interface HiveRecord {
 }
 
 /** A hive that was just taken in; one of the state file is `unknown` until it is heard. */
-export const newRecord = (facts: HiveFacts, nowMs: number): HiveRecord => ({
-  facts,
-  connection: facts.foundBy === 'state-file' ? 'unknown' : 'connecting',
+export const newRecord = (endpoint: HiveEndpoint, nowMs: number): HiveRecord => ({
+  endpoint,
+  connection: endpoint.foundBy === 'state-file' ? 'unknown' : 'connecting',
   health: 'down',
-  reason: facts.foundBy === 'state-file' ? 'known from before the queen started, not heard since' : 'not reached yet',
+  reason:
+    endpoint.foundBy === 'state-file' ? 'known from before the queen started, not heard since' : 'not reached yet',
   lastError: null,
   lastSeenMs: null,
   goneSinceMs: nowMs,
@@ -75,12 +67,12 @@ export const ageMs = ({ lastSeenMs }: HiveRecord, nowMs: number): number | null 
 
 /** The record as the wire shows it. */
 export function viewOf(record: HiveRecord, nowMs: number): HiveView {
-  const { facts, latest, contest } = record;
+  const { endpoint, latest, contest } = record;
   const age = ageMs(record, nowMs);
   return {
-    hive_id: facts.hiveId,
-    hive_url: facts.url,
-    found_by: facts.foundBy,
+    hive_id: endpoint.hiveId,
+    hive_url: endpoint.url,
+    found_by: endpoint.foundBy,
     connection: record.connection,
     health: record.health,
     reason: record.reason,
@@ -88,10 +80,10 @@ export function viewOf(record: HiveRecord, nowMs: number): HiveView {
     last_error: record.lastError,
     conflict: contest && { hive_url: contest.url, at: contest.at },
     flapping: isFlapping(record, nowMs),
-    boot_id: latest?.hive_info.boot_id ?? facts.bootId,
-    version: latest?.hive_info.version ?? facts.version,
-    interval_ms: facts.intervalMs,
-    devices: facts.devices,
+    boot_id: latest?.hive_info.boot_id ?? endpoint.bootId,
+    version: latest?.hive_info.version ?? endpoint.version,
+    interval_ms: endpoint.intervalMs,
+    devices: endpoint.devices,
     events_received: record.received,
     events_malformed: record.malformed,
     events_missed: record.missed,

@@ -12,17 +12,9 @@ import {
 } from '#contracts';
 import { type Beat, Clock, Pulse } from '#service-kit';
 
+import type { HiveEndpoint } from '../endpoint/hive-endpoint.js';
 import { QUEEN_CONFIG, type QueenConfig } from '../config/queen-config.js';
-import {
-  ageMs,
-  type HiveFacts,
-  type HiveRecord,
-  isFlapping,
-  isOpen,
-  newRecord,
-  viewOf,
-  withReconnect,
-} from './hive-record.js';
+import { ageMs, type HiveRecord, isFlapping, isOpen, newRecord, viewOf, withReconnect } from './hive-record.js';
 import { judgeHealth } from './liveness.js';
 import { fleetWorkers, isOnline } from './fleet-workers.js';
 
@@ -60,14 +52,14 @@ export class TelemetryRegistry implements OnModuleInit, OnModuleDestroy {
   }
 
   /** Takes a hive in or renews what is known of it; its last telemetry is kept. */
-  admit(facts: HiveFacts): void {
-    const known = this.records.get(facts.hiveId);
+  admit(endpoint: HiveEndpoint): void {
+    const known = this.records.get(endpoint.hiveId);
     if (known === undefined) {
-      const record = newRecord(facts, this.clock.monotonicMs());
-      this.records.set(facts.hiveId, record);
+      const record = newRecord(endpoint, this.clock.monotonicMs());
+      this.records.set(endpoint.hiveId, record);
       this.tell(record);
     } else {
-      known.facts = facts;
+      known.endpoint = endpoint;
     }
   }
 
@@ -92,7 +84,7 @@ export class TelemetryRegistry implements OnModuleInit, OnModuleDestroy {
     const goneBeforeMs = this.clock.monotonicMs() - this.config.forgetAfterS * 1000;
     return [...this.records.values()]
       .filter(({ connection, goneSinceMs }) => !isOpen(connection) && goneSinceMs < goneBeforeMs)
-      .map(({ facts }) => facts.hiveId);
+      .map(({ endpoint }) => endpoint.hiveId);
   }
 
   /** Takes in a sample that just arrived. One that is not newer than the last is a repetition and is dropped. */
@@ -150,7 +142,7 @@ export class TelemetryRegistry implements OnModuleInit, OnModuleDestroy {
       hives_online: online.length,
       hives_available: online.filter(({ health }) => health === 'healthy').length,
       worker_ids: workers.map(({ worker_id }) => worker_id),
-      hive_ids: online.map(({ facts }) => facts.hiveId),
+      hive_ids: online.map(({ endpoint }) => endpoint.hiveId),
       timestamp: this.clock.timestamp(),
     };
   }
@@ -164,7 +156,7 @@ export class TelemetryRegistry implements OnModuleInit, OnModuleDestroy {
     }
     const { type, interval_ms, ...sample } = event;
     record.latest = { type: 'hive_telemetry', ...sample, received_at: this.clock.timestamp() };
-    record.facts = { ...record.facts, intervalMs: interval_ms };
+    record.endpoint = { ...record.endpoint, intervalMs: interval_ms };
     record.lastSeenMs = this.clock.monotonicMs();
     record.received += 1;
     return true;
@@ -192,7 +184,7 @@ export class TelemetryRegistry implements OnModuleInit, OnModuleDestroy {
     const verdict = judgeHealth({
       connection,
       ageMs: ageMs(record, nowMs),
-      intervalMs: record.facts.intervalMs,
+      intervalMs: record.endpoint.intervalMs,
       selfReported: record.latest?.hive_info.health_status ?? null,
     });
     const { contest } = record;
@@ -218,9 +210,9 @@ export class TelemetryRegistry implements OnModuleInit, OnModuleDestroy {
     this.changes.next(event);
   }
 
-  private stateOf({ facts, connection, health, reason, shown }: HiveRecord): HiveStateEvent {
+  private stateOf({ endpoint, connection, health, reason, shown }: HiveRecord): HiveStateEvent {
     const timestamp = this.clock.timestamp();
-    return { type: 'hive_state', hive_id: facts.hiveId, connection, health, previous: shown, reason, timestamp };
+    return { type: 'hive_state', hive_id: endpoint.hiveId, connection, health, previous: shown, reason, timestamp };
   }
 }
 

@@ -3,7 +3,8 @@ import { Subscription } from 'rxjs';
 
 import { Clock, Pulse } from '#service-kit';
 
-import { type DirectoryChange, HiveDirectory, type HiveEndpoint } from '../directory/hive-directory.js';
+import { type DirectoryChange, HiveDirectory } from '../directory/hive-directory.js';
+import type { HiveEndpoint } from '../endpoint/hive-endpoint.js';
 import { QueenIdentity } from '../identity/queen-identity.js';
 import { TelemetryRegistry } from '../registry/telemetry-registry.js';
 import { DialGate } from './dial-gate.js';
