@@ -1,7 +1,7 @@
-import { decodeJson, list, nullable, number, object, type Decoder, text } from './decode.js';
+import { decodeJson, list, nullable, numberWithin, object, type Decoder, text } from './decode.js';
 import { ApiaryError } from './errors.js';
 import { hiveId } from './hive-id.js';
-import { HIVES_MAX } from './limits.js';
+import { HIVES_MAX, INTERVAL_MS_MAX, INTERVAL_MS_MIN } from './limits.js';
 import { origin } from './origin.js';
 
 /** A hive as a queen remembers it across its own restart. */
@@ -31,7 +31,7 @@ const rememberedDirectory = object<RememberedDirectory>({
       hive_url: origin,
       boot_id: nullable(text()),
       version: nullable(text()),
-      interval_ms: number,
+      interval_ms: numberWithin(INTERVAL_MS_MIN, INTERVAL_MS_MAX),
     }),
     HIVES_MAX,
   ),

@@ -107,10 +107,13 @@ export class HiveDirectory {
     this.entries.set(endpoint.hiveId, { endpoint, status });
   }
 
-  /** The same start of the same hive: while it is live it stays where it is, otherwise the newer address is better. */
+  /**
+   * The same start of the same hive, so both addresses are right, as somebody sees it. The first keeps its place until
+   * it has failed: the other may be one that only its own side of a NAT can reach.
+   */
   private call(known: Entry, endpoint: HiveEndpoint): DialStatus {
     const devices = endpoint.devices ?? known.endpoint.devices;
-    if (known.status.outcome !== 'live' && known.endpoint.url !== endpoint.url) {
+    if (known.endpoint.url !== endpoint.url && known.status.lastError !== null) {
       return this.put('replaced', { ...endpoint, devices });
     }
     const foundBy = known.endpoint.foundBy === 'state-file' ? endpoint.foundBy : known.endpoint.foundBy;

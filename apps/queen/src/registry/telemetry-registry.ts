@@ -97,7 +97,7 @@ export class TelemetryRegistry implements OnModuleInit, OnModuleDestroy {
     if (isNews && record.latest !== null) this.changes.next(record.latest);
   }
 
-  /** Notes that a hive sent something that is not telemetry; `true` for the first time since it was well. */
+  /** Notes that a hive sent something that is not telemetry; `true` for the first time. */
   recordMalformed(hiveId: string): boolean {
     const record = this.records.get(hiveId);
     if (record === undefined) return false;
