@@ -34,8 +34,8 @@ export async function sourceAddressTowards(target: string): Promise<string | und
     };
     const connected = (error?: Error | null): void => done(error ? undefined : socket.address().address);
     socket.once('error', () => done(undefined));
-    // A name that can't be resolved is told to the callback alone, which its type does not say.
-    socket.connect(Number(port) || 80, host, connected as () => void);
+    // A name that can't be resolved is told to the callback alone.
+    socket.connect(Number(port) || 80, host, connected);
   });
 }
 
