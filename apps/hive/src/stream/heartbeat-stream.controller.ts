@@ -1,9 +1,10 @@
-import { Controller, Get, Headers, type MessageEvent, Sse } from '@nestjs/common';
+import { Controller, Get, Headers, type MessageEvent, Req, Sse } from '@nestjs/common';
 import { ApiHeader, ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
-import { concat, defer, map, merge, NEVER, type Observable, of, takeUntil } from 'rxjs';
+import type { Request } from 'express';
+import { concat, defer, map, merge, NEVER, type Observable, of, takeUntil, takeWhile } from 'rxjs';
 
 import { ApiaryError, type ClosingEvent, hiveIdFault, type TelemetryEvent } from '#contracts';
-import { ApiErrors, ShutdownGate } from '#service-kit';
+import { ApiErrors, hasAddress, ShutdownGate } from '#service-kit';
 
 import { QueenReaders } from '../readers/queen-readers.js';
 import { HiveSampler } from '../sampling/hive-sampler.js';
@@ -28,14 +29,20 @@ export class HeartbeatStreamController {
   @ApiHeader({ name: 'X-Apiary-Queen', required: false, description: 'the id of the queen that reads' })
   @ApiProduces('text/event-stream')
   @ApiOkResponse({ description: '`event: heartbeat` with a `telemetry` event; `event: closing` at the end' })
-  stream(@Headers('x-apiary-queen') queenId?: string): Observable<MessageEvent> {
+  stream(@Req() { socket }: Request, @Headers('x-apiary-queen') queenId?: string): Observable<MessageEvent> {
     const replaced = isQueenId(queenId) ? this.readers.track(queenId) : NEVER;
+    const { localAddress = '' } = socket;
     const farewell$ = merge(
       this.gate.closing$.pipe(map(() => 'shutdown' as const)),
       replaced.pipe(map(() => 'replaced' as const)),
     );
     let reason: ClosingEvent['reason'] = 'shutdown';
-    const samples$ = this.sampler.telemetry$.pipe(map((event) => this.encode(event)));
+    const samples$ = this.sampler.telemetry$.pipe(
+      // Once the machine has lost the address, nobody reads any more, but TCP would go on trying for a quarter of an
+      // hour, and so long the hive would believe that it is read.
+      takeWhile(() => hasAddress(localAddress)),
+      map((event) => this.encode(event)),
+    );
     return concat(
       samples$.pipe(takeUntil(farewell$.pipe(map((why) => (reason = why))))),
       defer(() => of(this.farewell(reason))),
