@@ -3,9 +3,10 @@ import { describe } from '@jest/globals';
 import { eventually, Swarm } from '#testing';
 
 import { FleetWatch } from './harness/fleet-watch.js';
+import { lasting } from './harness/lasting.js';
 import { connectionsTo } from './harness/process-facts.js';
 import { scenario } from './harness/scenario.js';
-import { hivesOf, HiveService, QueenService, untilHealthy } from './harness/service.js';
+import { announce, hivesOf, HiveService, QueenService, untilHealthy } from './harness/service.js';
 
 /** Kills the queen of a swarm and lets it come back after `outageMs`; when all telemetry flowed again. */
 async function restartUnder(count: number, outageMs: number) {
@@ -15,7 +16,7 @@ async function restartUnder(count: number, outageMs: number) {
   await watch.allAfter(swarm.ids, 0, 60_000);
   const callbacksBefore = swarm.callbacks().get(200) ?? 0;
   await queen.kill();
-  await sleep(outageMs);
+  await lasting(outageMs);
   const listensMs = await queen.start();
   const allMs = await watch.allAfter(swarm.ids, listensMs, 60_000);
   const falseDowns = watch.changesAfter(allMs).filter(({ health }) => health === 'down').length;
@@ -24,8 +25,6 @@ async function restartUnder(count: number, outageMs: number) {
   const refused = swarm.callbacks().get(503) ?? 0;
   return { tookMs: allMs - listensMs, falseDowns, streams, callbacks, refused };
 }
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('a queen that dies', () => {
   scenario({ row: '1', name: 'queen killed and back at once, 100 hives' }, async (measures) => {
@@ -68,7 +67,7 @@ describe('either may start first', () => {
     async (measures) => {
       await using queen = await QueenService.create();
       await using hive = await HiveService.start('a', queen.url);
-      await sleep(45_000);
+      await lasting(45_000);
       const listensMs = await queen.start();
       using watch = new FleetWatch(queen.url);
       measures.atMost('found', (await watch.telemetryAfter(hive.hiveId, listensMs, 60_000)) - listensMs, 31_000);
@@ -83,7 +82,7 @@ describe('either may start first', () => {
     await Promise.all([queen.kill(), hive.kill()]);
     const [one, other] = first === 'queen' ? [queen, hive] : [hive, queen];
     await one.start();
-    await sleep(gapMs);
+    await lasting(gapMs);
     const listensMs = await other.start();
     return (await watch.telemetryAfter('a', listensMs, 60_000)) - listensMs;
   };
@@ -112,7 +111,7 @@ describe('callbacks', () => {
     let refused = 0;
     for (let sent = 0; sent < 1_000; sent += 50) {
       const answers = await Promise.all(Array.from({ length: 50 }, () => announce(queen.url, callback)));
-      refused += answers.filter((status) => status !== 200).length;
+      refused += answers.filter(({ status }) => status !== 200).length;
     }
     measures.exactly('refused', refused, 0);
     await eventually('the streams have settled', () => connectionsTo(queen.pid, hive.url) === 1);
@@ -127,7 +126,7 @@ describe('callbacks', () => {
     using watch = new FleetWatch(queen.url);
     await watch.allAfter(swarm.ids, 0);
     const fromMs = performance.now();
-    await sleep(60_000);
+    await lasting(60_000);
     const counts = swarm.hives.map(({ callbacks }) => callbacks.length);
     measures.exactly('callbacks per hive, least', Math.min(...counts), 1);
     measures.exactly('callbacks per hive, most', Math.max(...counts), 1);
@@ -136,13 +135,3 @@ describe('callbacks', () => {
     measures.exactly('samples twice', watch.duplicates, 0);
   });
 });
-
-async function announce(queenUrl: string, body: object): Promise<number> {
-  const response = await fetch(`${queenUrl}/v1/hive/ready`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  await response.body?.cancel();
-  return response.status;
-}

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 import type { NetworkHost } from './network.js';
 
-const SCRIPT = fileURLToPath(new URL('./portal.mjs', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('./far-end.mjs', import.meta.url));
 
 /** A port of the loopback here that leads to a port of the loopback on a host of a made network. */
 export class Portal implements AsyncDisposable {
@@ -19,7 +19,7 @@ export class Portal implements AsyncDisposable {
   private readonly server: Server;
 
   private constructor({ under }: NetworkHost, port: number) {
-    const [program = '', ...words] = [...under, process.execPath, SCRIPT, this.path, String(port)];
+    const [program, ...words] = [...under, process.execPath, SCRIPT, this.path, String(port)];
     this.child = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.server = createServer((outside) => this.carry(outside));
   }

@@ -145,3 +145,16 @@ export async function untilHealthy(queenUrl: string, hiveIds: readonly string[],
   };
   await eventually(`${hiveIds.length} hives are healthy`, healthy, deadlineMs);
 }
+
+/** One callback; the status and body of the answer. */
+export async function announce(
+  queenUrl: string,
+  body: object,
+): Promise<{ status: number; body: Readonly<Record<string, unknown>> }> {
+  const response = await fetch(`${queenUrl}/v1/hive/ready`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return { status: response.status, body: (await response.json()) as Readonly<Record<string, unknown>> };
+}
