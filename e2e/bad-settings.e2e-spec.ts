@@ -17,6 +17,7 @@ describe('a setting that makes no sense', () => {
     ['hive', ['--interval-ms', '5'], {}, '--interval-ms must be a whole number from 100 to 60000, not "5"'],
     ['hive', ['--id', 'a b'], {}, '--id may hold only letters, digits, ".", "_" and "-", not "a b"'],
     ['hive', [], { HIVE_QUEEN_URL: 'http://q/x' }, 'HIVE_QUEEN_URL must be an absolute http(s)://host[:port]'],
+    ['hive', ['--proc-root', '/nonexistent'], {}, '--proc-root is no proc file system, not "/nonexistent"'],
     ['hive', ['--host', '192.0.2.1', '--port', '0'], {}, "can't listen on 192.0.2.1:0"],
   ] as const)('%s %j %j: one sentence and exit code 78', async (service, args, env, sentence) => {
     await using process = new ServiceProcess(service, args, env);

@@ -3,13 +3,15 @@ import { once } from 'node:events';
 
 import { describe, expect, it } from '@jest/globals';
 
-import { eventually, SseProbe } from '#testing';
+import { eventually, SseProbe, TempTree } from '#testing';
 
 const ROOT = new URL('../', import.meta.url).pathname;
 
 describe('npm start', () => {
   it('shows live numbers of this machine, and Ctrl-C stops both in under 2 s', async () => {
     const env = { ...process.env, QUEEN_PORT: '0', HIVE_PORT: '0', QUEEN_SSH_CONFIG: '/nonexistent' };
+    using state = new TempTree();
+    Object.assign(env, { QUEEN_STATE_DIR: state.root });
     // In a process group of its own, so that the signal reaches all of it, as from a terminal.
     const child = spawn('npm', ['start', '--silent'], { cwd: ROOT, env, detached: true });
     let [stdout, stderr] = ['', ''];

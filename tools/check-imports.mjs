@@ -20,11 +20,12 @@ const MAY_IMPORT = {
   'apps/hive/capabilities': ['announce', 'config', 'identity', 'sampling', '#telemetry', '#contracts', '#service-kit'],
   'apps/queen/config': ['#contracts', '#service-kit'],
   'apps/queen/identity': ['config', '#contracts', '#service-kit'],
-  'apps/queen/directory': ['#contracts', '#service-kit'],
+  'apps/queen/endpoint': ['#contracts'],
+  'apps/queen/directory': ['config', 'endpoint', '#contracts', '#service-kit'],
   'apps/queen/ready': ['directory', '#contracts', '#service-kit'],
   'apps/queen/discovery': ['directory', 'config', 'identity', '#contracts', '#service-kit'],
-  'apps/queen/registry': ['#contracts', '#service-kit'],
-  'apps/queen/subscriptions': ['directory', 'registry', 'config', 'identity', '#contracts', '#service-kit'],
+  'apps/queen/registry': ['config', 'endpoint', '#contracts', '#service-kit'],
+  'apps/queen/subscriptions': ['directory', 'registry', 'endpoint', 'config', 'identity', '#contracts', '#service-kit'],
   'apps/queen/fleet': ['registry', 'config', 'identity', '#contracts', '#service-kit'],
 };
 

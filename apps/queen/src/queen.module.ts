@@ -15,6 +15,7 @@ import {
 
 import { QUEEN_CONFIG, type QueenConfig } from './config/queen-config.js';
 import { DirectoryController } from './directory/directory.controller.js';
+import { DirectoryMemory } from './directory/directory-memory.js';
 import { HiveDirectory } from './directory/hive-directory.js';
 import { SshConfigDiscovery } from './discovery/ssh-config-discovery.js';
 import { FleetFeed } from './fleet/fleet-feed.js';
@@ -25,6 +26,7 @@ import { QueenIdentity } from './identity/queen-identity.js';
 import { QueenHealth } from './queen-health.js';
 import { ReadyController } from './ready/ready.controller.js';
 import { TelemetryRegistry } from './registry/telemetry-registry.js';
+import { DialGate } from './subscriptions/dial-gate.js';
 import { HiveSubscriberService } from './subscriptions/hive-subscriber.service.js';
 
 /** The queen's composition root. */
@@ -50,7 +52,9 @@ export class QueenModule {
         Pulse,
         QueenIdentity,
         HiveDirectory,
+        DirectoryMemory,
         SshConfigDiscovery,
+        DialGate,
         HiveSubscriberService,
         TelemetryRegistry,
         FleetFeed,

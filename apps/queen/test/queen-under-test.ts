@@ -1,15 +1,26 @@
 import type { LoggerService } from '@nestjs/common';
 
 import type { HiveView } from '#contracts';
-import { eventually, type RunningApp, startApp } from '#testing';
+import { eventually, type RunningApp, startApp, TempTree } from '#testing';
 
 import { loadQueenConfig } from '../src/config/queen-config.js';
 import { createQueen } from '../src/queen.module.js';
 
-/** A queen in this process, on a free port, that looks for no hives by itself. */
-export function startQueen(flags: readonly string[] = [], logger: LoggerService | false = false): Promise<RunningApp> {
-  const argv = ['--ssh-config', '/nonexistent', ...flags];
-  return startApp(() => createQueen(loadQueenConfig({ argv, env: {} }), logger));
+/** A queen in this process, on a free port, that remembers nothing and looks for no hives by itself. */
+export async function startQueen(
+  flags: readonly string[] = [],
+  logger: LoggerService | false = false,
+): Promise<RunningApp> {
+  const state = new TempTree();
+  const argv = ['--ssh-config', '/nonexistent', '--state-dir', state.root, ...flags];
+  const running = await startApp(() => createQueen(loadQueenConfig({ argv, env: {} }), logger));
+  return {
+    ...running,
+    [Symbol.asyncDispose]: async () => {
+      await running[Symbol.asyncDispose]();
+      state[Symbol.dispose]();
+    },
+  };
 }
 
 /** What the queen says of all its hives. */

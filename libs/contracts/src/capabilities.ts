@@ -1,6 +1,6 @@
-import { decodeJson, list, nullable, number, object, oneOf, text } from './decode.js';
+import { decodeJson, list, nullable, number, numberWithin, object, oneOf, text } from './decode.js';
 import { hiveId } from './hive-id.js';
-import { GPUS_PER_HIVE_MAX } from './limits.js';
+import { GPUS_PER_HIVE_MAX, INTERVAL_MS_MAX, INTERVAL_MS_MIN } from './limits.js';
 import { origin } from './origin.js';
 
 /** Something that a hive can compute on. */
@@ -29,7 +29,7 @@ const capabilities = object<Capabilities>({
   boot_id: text(),
   version: text(),
   hive_url: origin,
-  interval_ms: number,
+  interval_ms: numberWithin(INTERVAL_MS_MIN, INTERVAL_MS_MAX),
   devices: list(
     object<Device>({
       id: text(),

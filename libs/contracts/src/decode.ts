@@ -29,6 +29,14 @@ export const count: Decoder<number> = (value, path) =>
     ? value
     : malformed(path, 'a whole number, 0 or more');
 
+/** A finite number within bounds. */
+export const numberWithin =
+  (min: number, max: number): Decoder<number> =>
+  (value, path) =>
+    typeof value === 'number' && value >= min && value <= max
+      ? value
+      : malformed(path, `a number from ${min} to ${max}`);
+
 /** One of the given words. */
 export const oneOf =
   <const V extends readonly string[]>(words: V): Decoder<V[number]> =>

@@ -7,7 +7,8 @@ import type { WorkerReading } from './worker.js';
  *
  * - `connecting`: never reached yet. `connected`: the stream is open. `reconnecting`: it broke, the next try is near.
  * - `stopped`: the hive said goodbye. `lost`: it vanished. `unknown`: remembered from before, not heard since.
- * - `rejected`: it answers, but not as a hive, or as another hive. `conflict`: its id is also claimed from elsewhere.
+ * - `rejected`: it answers, but not as a hive, or as another hive.
+ * - `conflict`: the stream is open, and somebody at another URL claims the same id.
  */
 export const CONNECTIONS = [
   'connecting',
@@ -83,6 +84,10 @@ export interface HiveView {
   readonly last_seen_age_ms: number | null;
   /** Why the last dial failed; `null` if it did not. */
   readonly last_error: string | null;
+  /** Who else claimed this id, and when last; `null` if nobody did in the last minute. */
+  readonly conflict: { readonly hive_url: string; readonly at: string } | null;
+  /** It reconnected more than five times in the last minute; its `hive_state` events are thinned out. */
+  readonly flapping: boolean;
   readonly boot_id: string | null;
   readonly version: string | null;
   readonly interval_ms: number;

@@ -1,5 +1,6 @@
 export { type Capabilities, decodeCapabilities, type Device } from './capabilities.js';
 export { type Collection, type CollectionStatus, type MonitorReport, type MonitorStatus } from './collection.js';
+export { decodeDirectory, type RememberedHive } from './directory.js';
 export { ApiaryError, type ApiaryErrorCode, describeError, type ErrorBody, type FieldErrors } from './errors.js';
 export {
   type Connection,

@@ -1,9 +1,9 @@
 import { collection, type Collection } from './collection.js';
-import { count, decodeJson, list, number, object, oneOf, text } from './decode.js';
+import { count, decodeJson, list, numberWithin, object, oneOf, text } from './decode.js';
 import { gpuReading, type GpuReading } from './gpu.js';
 import { hiveId } from './hive-id.js';
 import { hiveInfo, type HiveInfo } from './hive-info.js';
-import { GPUS_PER_HIVE_MAX, WORKERS_PER_HIVE_MAX } from './limits.js';
+import { GPUS_PER_HIVE_MAX, INTERVAL_MS_MAX, INTERVAL_MS_MIN, WORKERS_PER_HIVE_MAX } from './limits.js';
 import { nodeReading, type NodeReading } from './node.js';
 import { workerReading, type WorkerReading } from './worker.js';
 
@@ -35,7 +35,7 @@ const telemetryEvent = object<TelemetryEvent>({
   hive_info: hiveInfo,
   timestamp: text(),
   seq: count,
-  interval_ms: number,
+  interval_ms: numberWithin(INTERVAL_MS_MIN, INTERVAL_MS_MAX),
   node: nodeReading,
   gpus: list(gpuReading, GPUS_PER_HIVE_MAX),
   workers: list(workerReading, WORKERS_PER_HIVE_MAX),

@@ -53,5 +53,6 @@ const EXAMPLES: Partial<Record<ApiaryErrorCode, ErrorBody>> = {
   HIVE_CONFLICT: example('HIVE_CONFLICT', 'gpu-a is live at http://10.0.0.5:7835; http://10.0.0.9:7835 was refused'),
   HIVE_UNKNOWN: example('HIVE_UNKNOWN', 'no hive "gpu-a"'),
   FLEET_FULL: example('FLEET_FULL', 'this queen follows 10000 hives already'),
+  QUEEN_BUSY: example('QUEEN_BUSY', '2000 hives wait to be dialled already'),
   NOT_READY: example('NOT_READY', 'no sample has been taken yet'),
 };

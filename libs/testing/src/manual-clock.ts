@@ -21,6 +21,8 @@ export class ManualClock extends Clock {
     this.scheduler.maxFrames = this.elapsedMs + ms;
     this.scheduler.flush();
     this.elapsedMs += ms;
+    // With no timer due the scheduler stands still, and would count the next one from there.
+    this.scheduler.frame = this.elapsedMs;
   }
 
   /** Lets time pass as it does for a process that is stopped: what falls due meanwhile runs late, once it goes on. */

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { eventually } from './eventually.js';
+import { TempTree } from './temp-tree.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -28,6 +29,8 @@ export class ServiceProcess implements AsyncDisposable {
   stderr = '';
   private readonly child: ChildProcess;
   private readonly exited: Promise<unknown>;
+  /** No test finds what another one left, and none touches the state of whoever runs it. */
+  private readonly state = new TempTree();
 
   /** `args` and `env` are added to an environment that knows no setting of Apiary. */
   constructor(
@@ -38,7 +41,7 @@ export class ServiceProcess implements AsyncDisposable {
   ) {
     const main = `${root}/dist/apps/${service}/src/main.js`;
     if (!existsSync(main)) throw new Error(`${main} is missing: run "npm run build" first`);
-    const inherited = { PATH: process.env['PATH'], HOME: process.env['HOME'] };
+    const inherited = { PATH: process.env['PATH'], HOME: process.env['HOME'], XDG_STATE_HOME: this.state.root };
     const [program = process.execPath, ...words] = [...under, process.execPath, main, ...args];
     this.child = spawn(program, words, { cwd: root, env: { ...inherited, ...env } });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
@@ -88,5 +91,6 @@ export class ServiceProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.kill('SIGKILL');
     await this.exited;
+    this.state[Symbol.dispose]();
   }
 }

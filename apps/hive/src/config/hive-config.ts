@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 
 import { hiveIdFault, limits } from '#contracts';
 import {
@@ -91,7 +93,13 @@ const SETTINGS: Settings<HiveConfig> = {
     help: 'slice that holds the workers, as SLICE/GROUP/INSTANCE',
     fallback: 'rbee.slice',
   }),
-  procRoot: textSetting({ env: 'HIVE_PROC_ROOT', flag: 'proc-root', help: 'where proc is mounted', fallback: '/proc' }),
+  procRoot: textSetting({
+    env: 'HIVE_PROC_ROOT',
+    flag: 'proc-root',
+    help: 'where proc is mounted',
+    fallback: '/proc',
+    fault: (root) => (existsSync(join(root, 'stat')) ? undefined : 'is no proc file system'),
+  }),
   sysRoot: textSetting({ env: 'HIVE_SYS_ROOT', flag: 'sys-root', help: 'where sysfs is mounted', fallback: '/sys' }),
   nvidiaSmi: textSetting({
     env: 'HIVE_NVIDIA_SMI',

@@ -23,6 +23,12 @@ export interface QueenConfig {
   readonly discoveryIntervalMs: number;
   /** The port on which hives of the SSH configuration are looked for. */
   readonly hivePort: number;
+  /** Where the directory is kept across restarts. */
+  readonly stateDir: string;
+  /** Hives that are dialled in one second, at most. */
+  readonly dialsPerS: number;
+  /** A hive that is gone for this long is forgotten. */
+  readonly forgetAfterS: number;
 }
 
 /** Injection token of the `QueenConfig`. */
@@ -78,6 +84,29 @@ const SETTINGS: Settings<QueenConfig> = {
     fallback: 7835,
     min: 1,
     max: 65_535,
+  }),
+  stateDir: textSetting({
+    env: 'QUEEN_STATE_DIR',
+    flag: 'state-dir',
+    help: 'folder that keeps the known hives across restarts',
+    fallback: join(process.env['XDG_STATE_HOME'] || join(homedir(), '.local', 'state'), 'apiary'),
+    shownDefault: '$XDG_STATE_HOME/apiary or ~/.local/state/apiary',
+  }),
+  dialsPerS: integerSetting({
+    env: 'QUEEN_DIALS_PER_S',
+    flag: 'dials-per-s',
+    help: 'hives that are dialled in one second, at most',
+    fallback: 200,
+    min: 1,
+    max: 10_000,
+  }),
+  forgetAfterS: integerSetting({
+    env: 'QUEEN_FORGET_AFTER_S',
+    flag: 'forget-after-s',
+    help: 'a hive that is gone for this long is forgotten',
+    fallback: 24 * 60 * 60,
+    min: 1,
+    max: 365 * 24 * 60 * 60,
   }),
 };
 

@@ -1,25 +1,17 @@
 import { Injectable } from '@nestjs/common';
 import { Subject } from 'rxjs';
 
-import { ApiaryError, type Device, type FoundBy, limits, type SubscriptionOutcome } from '#contracts';
+import { ApiaryError, limits, type SubscriptionOutcome } from '#contracts';
 
-/** A hive that should be connected, and how it is dialled. */
-export interface HiveEndpoint {
-  readonly hiveId: string;
-  /** The origin that is dialled. */
-  readonly url: string;
-  readonly foundBy: FoundBy;
-  /** Tells two starts of a hive apart; `null` if the hive did not say. */
-  readonly bootId: string | null;
-  readonly version: string | null;
-  readonly intervalMs: number;
-  /** Known once `capabilities` was answered. */
-  readonly devices: readonly Device[] | null;
-}
+import type { HiveEndpoint } from '../endpoint/hive-endpoint.js';
 
-/** What happened to the directory. `replaced`: dial afresh. `called`: the same hive asks again to be read. */
+/**
+ * What happened to the directory. `replaced`: dial afresh. `called`: the same hive asks again to be read. `contested`:
+ * somebody at another URL claims the id of a hive that is live.
+ */
 export type DirectoryChange =
   | { readonly kind: 'added' | 'replaced' | 'called'; readonly endpoint: HiveEndpoint }
+  | { readonly kind: 'contested'; readonly hiveId: string; readonly url: string }
   | { readonly kind: 'removed'; readonly hiveId: string };
 
 /** How the subscription to an endpoint fares. */
@@ -28,6 +20,9 @@ export interface DialStatus {
   /** Why the last dial failed; `null` if it did not. */
   readonly lastError: string | null;
 }
+
+/** Hives that may wait for their first dial; a herd beyond that is asked to come back. */
+const UNDIALLED_MAX = 2_000;
 
 const UNDIALLED: DialStatus = { outcome: 'connecting', lastError: null };
 
@@ -41,34 +36,45 @@ interface Entry {
 export class HiveDirectory {
   private readonly entries = new Map<string, Entry>();
   private readonly changes = new Subject<DirectoryChange>();
+  private undialled = 0;
   /** Every change, in order. */
   readonly changes$ = this.changes.asObservable();
 
   /**
    * Takes a hive in, however it was found; says how its subscription stands. The same hive again changes nothing, a
-   * restarted or moved one is dialled afresh. Throws `HIVE_CONFLICT` when this id is live at another URL, and
-   * `FLEET_FULL`.
+   * restarted or moved one is dialled afresh. Throws `HIVE_CONFLICT` when this id is live at another URL,
+   * `QUEEN_BUSY` and `FLEET_FULL`.
    */
   admit(endpoint: HiveEndpoint): DialStatus {
     const known = this.entries.get(endpoint.hiveId);
     if (known === undefined) return this.add(endpoint);
     if (isSameStart(known.endpoint, endpoint)) return this.call(known, endpoint);
-    if (known.endpoint.url !== endpoint.url && known.status.outcome === 'live')
+    if (known.endpoint.url !== endpoint.url && known.status.outcome === 'live') {
+      this.changes.next({ kind: 'contested', hiveId: endpoint.hiveId, url: endpoint.url });
       throw conflict(known.endpoint, endpoint);
+    }
     return this.put('replaced', { ...endpoint, devices: endpoint.devices ?? known.endpoint.devices });
   }
 
   /** Forgets a hive; `false` if it was not known. */
   remove(hiveId: string): boolean {
-    const removed = this.entries.delete(hiveId);
-    if (removed) this.changes.next({ kind: 'removed', hiveId });
-    return removed;
+    const known = this.entries.get(hiveId);
+    if (known === undefined) return false;
+    if (known.status === UNDIALLED) this.undialled -= 1;
+    this.entries.delete(hiveId);
+    this.changes.next({ kind: 'removed', hiveId });
+    return true;
   }
 
   /** Notes how the subscription to a hive stands; called by whoever dials. */
   report(hiveId: string, status: DialStatus): void {
     const known = this.entries.get(hiveId);
-    if (known !== undefined) this.entries.set(hiveId, { ...known, status });
+    if (known !== undefined) this.set(known.endpoint, status);
+  }
+
+  /** Every hive, in the order in which they came. */
+  endpoints(): readonly HiveEndpoint[] {
+    return [...this.entries.values()].map(({ endpoint }) => endpoint);
   }
 
   /** The hive that is live at this URL, if any. */
@@ -83,23 +89,36 @@ export class HiveDirectory {
     if (this.entries.size >= limits.HIVES_MAX) {
       throw new ApiaryError('FLEET_FULL', `this queen follows ${limits.HIVES_MAX} hives already`);
     }
+    if (this.undialled >= UNDIALLED_MAX) {
+      throw new ApiaryError('QUEEN_BUSY', `${UNDIALLED_MAX} hives wait to be dialled already`);
+    }
     return this.put('added', endpoint);
   }
 
   private put(kind: 'added' | 'replaced', endpoint: HiveEndpoint): DialStatus {
-    this.entries.set(endpoint.hiveId, { endpoint, status: UNDIALLED });
+    this.set(endpoint, UNDIALLED);
     this.changes.next({ kind, endpoint });
     return UNDIALLED;
   }
 
-  /** The same start of the same hive: while it is live it stays where it is, otherwise the newer address is better. */
+  private set(endpoint: HiveEndpoint, status: DialStatus): void {
+    if (this.entries.get(endpoint.hiveId)?.status === UNDIALLED) this.undialled -= 1;
+    if (status === UNDIALLED) this.undialled += 1;
+    this.entries.set(endpoint.hiveId, { endpoint, status });
+  }
+
+  /**
+   * The same start of the same hive, so both addresses are right, as somebody sees it. The first keeps its place until
+   * it has failed: the other may be one that only its own side of a NAT can reach.
+   */
   private call(known: Entry, endpoint: HiveEndpoint): DialStatus {
     const devices = endpoint.devices ?? known.endpoint.devices;
-    if (known.status.outcome !== 'live' && known.endpoint.url !== endpoint.url) {
+    if (known.endpoint.url !== endpoint.url && known.status.lastError !== null) {
       return this.put('replaced', { ...endpoint, devices });
     }
-    const current = { ...known.endpoint, devices };
-    this.entries.set(current.hiveId, { endpoint: current, status: known.status });
+    const foundBy = known.endpoint.foundBy === 'state-file' ? endpoint.foundBy : known.endpoint.foundBy;
+    const current = { ...known.endpoint, foundBy, devices };
+    this.set(current, known.status);
     this.changes.next({ kind: 'called', endpoint: current });
     return known.status;
   }

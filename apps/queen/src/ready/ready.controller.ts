@@ -28,7 +28,7 @@ export class ReadyController {
   @HttpCode(200)
   @ApiOperation({ summary: 'A hive announces itself; once is enough, more often does no harm' })
   @ApiOkResponse({ schema: { example: EXAMPLE } })
-  @ApiErrors('REQUEST_INVALID', 'HIVE_CONFLICT', 'BODY_TOO_LARGE', 'FLEET_FULL')
+  @ApiErrors('REQUEST_INVALID', 'HIVE_CONFLICT', 'BODY_TOO_LARGE', 'QUEEN_BUSY', 'FLEET_FULL')
   ready(@Body(BodyValidation) body: ReadyDto): ReadyAnswer {
     const { outcome, lastError } = this.directory.admit({
       hiveId: body.hive_id,

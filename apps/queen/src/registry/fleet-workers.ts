@@ -1,18 +1,17 @@
 import type { FleetWorker, GpuReading, WorkerReading } from '#contracts';
 
-import type { HiveRecord } from './hive-record.js';
+import { type HiveRecord, isOpen } from './hive-record.js';
 
 /** Whether a hive counts as there: its stream is open and not silent for too long. */
-export const isOnline = ({ connection, health }: HiveRecord): boolean =>
-  connection === 'connected' && health !== 'down';
+export const isOnline = ({ connection, health }: HiveRecord): boolean => isOpen(connection) && health !== 'down';
 
 /** The workers of all hives that are online. */
 export function fleetWorkers(records: readonly HiveRecord[]): readonly FleetWorker[] {
-  return records.filter(isOnline).flatMap(({ facts, latest }) =>
+  return records.filter(isOnline).flatMap(({ endpoint, latest }) =>
     (latest?.workers ?? []).map((worker) => ({
       ...worker,
-      hive_id: facts.hiveId,
-      hive_url: facts.url,
+      hive_id: endpoint.hiveId,
+      hive_url: endpoint.url,
       free_vram_mb: freeVramMb(worker, latest?.gpus ?? []),
     })),
   );

@@ -12,12 +12,21 @@ import {
 } from '#contracts';
 import { type Beat, Clock, Pulse } from '#service-kit';
 
-import { ageMs, type HiveFacts, type HiveRecord, newRecord, viewOf } from './hive-record.js';
+import type { HiveEndpoint } from '../endpoint/hive-endpoint.js';
+import { QUEEN_CONFIG, type QueenConfig } from '../config/queen-config.js';
+import { ageMs, type HiveRecord, isFlapping, isOpen, newRecord, viewOf, withReconnect } from './hive-record.js';
 import { judgeHealth } from './liveness.js';
 import { fleetWorkers, isOnline } from './fleet-workers.js';
 
 /** How a stream ended. `unreachable`: it could not be opened. `rejected`: what answers is not this hive. */
 export type StreamEnd = 'stopped' | 'broken' | 'unreachable' | 'rejected';
+
+/** A hive that was known before the queen started is waited for this long, in ms; then it is lost. */
+const UNKNOWN_MS = 30_000;
+/** A claim to somebody's id is shown for this long after it was last made, in ms. */
+const CONTEST_MS = 60_000;
+/** A hive that flaps has its state told this often at most, in ms. */
+const FLAPPING_SPACING_MS = 2_000;
 
 /** The latest state and the liveness of every hive. */
 @Injectable()
@@ -30,6 +39,7 @@ export class TelemetryRegistry implements OnModuleInit, OnModuleDestroy {
 
   constructor(
     @Inject(Clock) private readonly clock: Clock,
+    @Inject(QUEEN_CONFIG) private readonly config: Pick<QueenConfig, 'forgetAfterS'>,
     private readonly pulse: Pulse,
   ) {}
 
@@ -42,14 +52,14 @@ export class TelemetryRegistry implements OnModuleInit, OnModuleDestroy {
   }
 
   /** Takes a hive in or renews what is known of it; its last telemetry is kept. */
-  admit(facts: HiveFacts): void {
-    const known = this.records.get(facts.hiveId);
+  admit(endpoint: HiveEndpoint): void {
+    const known = this.records.get(endpoint.hiveId);
     if (known === undefined) {
-      const record = newRecord(facts);
-      this.records.set(facts.hiveId, record);
-      this.publishState(record, null);
+      const record = newRecord(endpoint, this.clock.monotonicMs());
+      this.records.set(endpoint.hiveId, record);
+      this.tell(record);
     } else {
-      known.facts = facts;
+      known.endpoint = endpoint;
     }
   }
 
@@ -58,7 +68,23 @@ export class TelemetryRegistry implements OnModuleInit, OnModuleDestroy {
     const record = this.records.get(hiveId);
     if (record === undefined) return;
     this.records.delete(hiveId);
-    this.publishState(record, record, 'forgotten');
+    this.changes.next({ ...this.stateOf(record), connection: 'forgotten', health: 'down', reason: 'forgotten' });
+  }
+
+  /** Notes that somebody at `url` claims the id of a hive that is live. */
+  contest(hiveId: string, url: string): void {
+    const record = this.records.get(hiveId);
+    if (record === undefined) return;
+    record.contest = { url, at: this.clock.timestamp(), atMs: this.clock.monotonicMs() };
+    if (isOpen(record.connection)) this.change(record, 'connected');
+  }
+
+  /** Hives that have been gone for so long that they are to be forgotten. */
+  overdue(): readonly string[] {
+    const goneBeforeMs = this.clock.monotonicMs() - this.config.forgetAfterS * 1000;
+    return [...this.records.values()]
+      .filter(({ connection, goneSinceMs }) => !isOpen(connection) && goneSinceMs < goneBeforeMs)
+      .map(({ endpoint }) => endpoint.hiveId);
   }
 
   /** Takes in a sample that just arrived. One that is not newer than the last is a repetition and is dropped. */
@@ -71,7 +97,7 @@ export class TelemetryRegistry implements OnModuleInit, OnModuleDestroy {
     if (isNews && record.latest !== null) this.changes.next(record.latest);
   }
 
-  /** Notes that a hive sent something that is not telemetry; `true` for the first time since it was well. */
+  /** Notes that a hive sent something that is not telemetry; `true` for the first time. */
   recordMalformed(hiveId: string): boolean {
     const record = this.records.get(hiveId);
     if (record === undefined) return false;
@@ -116,7 +142,7 @@ export class TelemetryRegistry implements OnModuleInit, OnModuleDestroy {
       hives_online: online.length,
       hives_available: online.filter(({ health }) => health === 'healthy').length,
       worker_ids: workers.map(({ worker_id }) => worker_id),
-      hive_ids: online.map(({ facts }) => facts.hiveId),
+      hive_ids: online.map(({ endpoint }) => endpoint.hiveId),
       timestamp: this.clock.timestamp(),
     };
   }
@@ -130,51 +156,63 @@ export class TelemetryRegistry implements OnModuleInit, OnModuleDestroy {
     }
     const { type, interval_ms, ...sample } = event;
     record.latest = { type: 'hive_telemetry', ...sample, received_at: this.clock.timestamp() };
-    record.facts = { ...record.facts, intervalMs: interval_ms };
+    record.endpoint = { ...record.endpoint, intervalMs: interval_ms };
     record.lastSeenMs = this.clock.monotonicMs();
     record.received += 1;
     return true;
   }
 
   /** A queen that stood still itself blames no hive for that time. */
-  private judgeAll({ stalledMs }: Beat): void {
+  private judgeAll({ monotonicMs, stalledMs }: Beat): void {
     for (const record of this.records.values()) {
       if (record.lastSeenMs !== null) record.lastSeenMs += stalledMs;
-      this.change(record, record.connection);
+      record.goneSinceMs += stalledMs;
+      if (record.contest !== null && monotonicMs - record.contest.atMs > CONTEST_MS) record.contest = null;
+      const { connection, goneSinceMs, lastError } = record;
+      if (connection === 'unknown' && monotonicMs - goneSinceMs >= UNKNOWN_MS) {
+        this.change(record, 'lost', lastError ?? 'not heard since the queen started');
+      } else {
+        this.change(record, isOpen(connection) ? 'connected' : connection);
+      }
     }
   }
 
+  /** Takes over the new state of a connection, judges the hive's health, and tells of it if anything is new. */
   private change(record: HiveRecord, connection: Connection, why?: string): void {
-    const { facts, latest } = record;
-    const previous = { connection: record.connection, health: record.health };
+    const nowMs = this.clock.monotonicMs();
+    const wasOpen = isOpen(record.connection);
     const verdict = judgeHealth({
       connection,
-      ageMs: ageMs(record, this.clock.monotonicMs()),
-      intervalMs: facts.intervalMs,
-      selfReported: latest?.hive_info.health_status ?? null,
+      ageMs: ageMs(record, nowMs),
+      intervalMs: record.endpoint.intervalMs,
+      selfReported: record.latest?.hive_info.health_status ?? null,
     });
-    record.connection = connection;
+    const { contest } = record;
+    record.connection = connection === 'connected' && contest !== null ? 'conflict' : connection;
     record.health = verdict.health;
     // A stream that is closed stays closed for the reason that closed it.
-    if (why !== undefined || connection === 'connected') record.reason = why ?? verdict.reason;
-    if (connection === previous.connection && verdict.health === previous.health) return;
-    this.publishState(record, previous);
+    if (why !== undefined || isOpen(connection)) record.reason = why ?? verdict.reason;
+    if (record.connection === 'conflict') record.reason = `${contest?.url ?? 'somebody'} claims the same id`;
+    if (wasOpen && !isOpen(connection)) record.goneSinceMs = nowMs;
+    if (!wasOpen && isOpen(connection) && record.received > 1) record.reconnectsMs = withReconnect(record, nowMs);
+    this.tell(record);
   }
 
-  private publishState(
-    { facts, connection, health, reason }: HiveRecord,
-    previous: Pick<HiveRecord, 'connection' | 'health'> | null,
-    now: HiveStateEvent['connection'] = connection,
-  ): void {
-    this.changes.next({
-      type: 'hive_state',
-      hive_id: facts.hiveId,
-      connection: now,
-      health: now === 'forgotten' ? 'down' : health,
-      previous: previous && { connection: previous.connection, health: previous.health },
-      reason: now === 'forgotten' ? 'forgotten on request' : reason,
-      timestamp: this.clock.timestamp(),
-    });
+  /** Tells viewers of a hive's state if it is not what they were told last. */
+  private tell(record: HiveRecord): void {
+    const { shown, connection, health } = record;
+    const nowMs = this.clock.monotonicMs();
+    if (shown?.connection === connection && shown.health === health) return;
+    if (isFlapping(record, nowMs) && nowMs - record.shownMs < FLAPPING_SPACING_MS) return;
+    const event = this.stateOf(record);
+    record.shown = { connection, health };
+    record.shownMs = nowMs;
+    this.changes.next(event);
+  }
+
+  private stateOf({ endpoint, connection, health, reason, shown }: HiveRecord): HiveStateEvent {
+    const timestamp = this.clock.timestamp();
+    return { type: 'hive_state', hive_id: endpoint.hiveId, connection, health, previous: shown, reason, timestamp };
   }
 }
 
@@ -185,9 +223,9 @@ function connectionAfter({ connection, latest }: HiveRecord, end: StreamEnd): Co
     case 'rejected':
       return end;
     case 'broken':
-      return latest === null ? 'connecting' : 'reconnecting';
+      return latest === null ? connection : 'reconnecting';
     case 'unreachable':
-      if (latest === null) return 'connecting';
+      if (latest === null) return connection;
       return connection === 'stopped' ? 'stopped' : 'lost';
   }
 }

@@ -3,9 +3,11 @@ import { Subscription } from 'rxjs';
 
 import { Clock, Pulse } from '#service-kit';
 
-import { type DirectoryChange, HiveDirectory, type HiveEndpoint } from '../directory/hive-directory.js';
+import { type DirectoryChange, HiveDirectory } from '../directory/hive-directory.js';
+import type { HiveEndpoint } from '../endpoint/hive-endpoint.js';
 import { QueenIdentity } from '../identity/queen-identity.js';
 import { TelemetryRegistry } from '../registry/telemetry-registry.js';
+import { DialGate } from './dial-gate.js';
 import { HiveSubscription, type StreamEnding, type SubscriptionListener } from './hive-subscription.js';
 
 /** Keeps exactly one subscription for every hive of the directory. */
@@ -21,6 +23,7 @@ export class HiveSubscriberService implements OnModuleInit, OnModuleDestroy {
     private readonly registry: TelemetryRegistry,
     private readonly identity: QueenIdentity,
     private readonly pulse: Pulse,
+    private readonly gate: DialGate,
   ) {}
 
   onModuleInit(): void {
@@ -28,6 +31,7 @@ export class HiveSubscriberService implements OnModuleInit, OnModuleDestroy {
     this.watches.add(
       this.pulse.beats$.subscribe(({ stalledMs }) => {
         for (const subscription of this.subscriptions.values()) subscription.checkSilence(stalledMs);
+        for (const hiveId of this.registry.overdue()) this.directory.remove(hiveId);
       }),
     );
   }
@@ -48,6 +52,9 @@ export class HiveSubscriberService implements OnModuleInit, OnModuleDestroy {
         this.registry.admit(change.endpoint);
         this.subscriptions.get(change.endpoint.hiveId)?.call();
         break;
+      case 'contested':
+        this.registry.contest(change.hiveId, change.url);
+        break;
       case 'removed':
         this.detach(change.hiveId);
         this.registry.forget(change.hiveId);
@@ -58,7 +65,7 @@ export class HiveSubscriberService implements OnModuleInit, OnModuleDestroy {
   private attach({ hiveId, url, intervalMs }: HiveEndpoint): void {
     this.detach(hiveId);
     const target = { hiveId, url, intervalMs, queenId: this.identity.queenId };
-    this.subscriptions.set(hiveId, new HiveSubscription(target, this.listenerFor(hiveId), this.clock));
+    this.subscriptions.set(hiveId, new HiveSubscription(target, this.listenerFor(hiveId), this.clock, this.gate));
   }
 
   private detach(hiveId: string): void {

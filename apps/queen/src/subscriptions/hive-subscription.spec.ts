@@ -8,10 +8,18 @@ import type { TelemetryEvent } from '#contracts';
 import { encodeSse, SystemClock } from '#service-kit';
 import { eventually, FakeHive, type FakeHiveOptions, sampleTelemetry } from '#testing';
 
+import type { DialGate } from './dial-gate.js';
 import { HiveSubscription, type StreamEnding } from './hive-subscription.js';
 
 const STREAM = { 'Content-Type': 'text/event-stream' };
 const INTERVAL_MS = 100;
+/** A gate that holds nobody up. */
+const OPEN_GATE: Pick<DialGate, 'enter'> = {
+  enter: (start) => {
+    start();
+    return { leave: () => undefined };
+  },
+};
 
 /** A subscription to a hive, with all that it said. */
 class Watched implements Disposable {
@@ -28,7 +36,7 @@ class Watched implements Disposable {
       onMalformed: (reason: string) => void this.malformed.push(reason),
       onEnd: (ending: StreamEnding) => void this.endings.push(ending),
     };
-    this.subscription = new HiveSubscription(target, listener, new SystemClock());
+    this.subscription = new HiveSubscription(target, listener, new SystemClock(), OPEN_GATE);
     this.watch = setInterval(() => this.subscription.checkSilence(0), 20);
   }
 
@@ -246,6 +254,7 @@ describe('HiveSubscription', () => {
         onEnd: () => undefined,
       },
       new SystemClock(),
+      OPEN_GATE,
     );
     await eventually('the stream', () => hive.openStreams === 1);
     hive.beat();

@@ -4,6 +4,7 @@ import type { Subscription } from 'rxjs';
 import { ApiaryError, decodeTelemetry, describeError, type TelemetryEvent } from '#contracts';
 import { backoffMs, type Clock } from '#service-kit';
 
+import type { DialGate, DialTurn } from './dial-gate.js';
 import { type FetchFailure, guardedFetch } from './guarded-fetch.js';
 
 /** Between two tries: from half a second on, at most half a minute, with full jitter. */
@@ -53,6 +54,7 @@ export class HiveSubscription implements Disposable {
   private current: SubscriptionState = { kind: 'dialling' };
   private connection: AbortController | undefined;
   private source: EventSource | undefined;
+  private turn: DialTurn | undefined;
   private wait: Subscription | undefined;
   private attempt = 0;
   private openedMs = 0;
@@ -64,6 +66,7 @@ export class HiveSubscription implements Disposable {
     private readonly target: SubscriptionTarget,
     private readonly listener: SubscriptionListener,
     private readonly clock: Clock,
+    private readonly gate: Pick<DialGate, 'enter'>,
   ) {
     this.intervalMs = target.intervalMs;
     this.dial();
@@ -99,6 +102,10 @@ export class HiveSubscription implements Disposable {
   private dial(): void {
     this.hangUp();
     this.current = { kind: 'dialling' };
+    this.turn = this.gate.enter(() => this.connect());
+  }
+
+  private connect(): void {
     this.lastEventMs = this.clock.monotonicMs();
     const connection = new AbortController();
     let failure: FetchFailure | undefined;
@@ -109,6 +116,7 @@ export class HiveSubscription implements Disposable {
         onFailure: (why) => (failure ??= why),
       }),
     });
+    source.addEventListener('open', () => this.turn?.leave());
     this.connection = connection;
     this.source = source;
     // Events of a chunk still arrive after close(): whoever is no longer the current source is not heard.
@@ -167,6 +175,7 @@ export class HiveSubscription implements Disposable {
 
   private hangUp(): void {
     this.wait?.unsubscribe();
+    this.turn?.leave();
     const { source } = this;
     this.source = undefined;
     source?.close();

@@ -8,7 +8,7 @@ import { networkMonitor, parseNetDev } from './network.monitor.js';
 const HEADER = `Inter-| Receive                                       | Transmit
  face |bytes packets errs drop fifo frame compressed multicast|bytes packets errs drop fifo colls carrier
 `;
-const TABLE = `${HEADER}    lo:    3245      30    0    0    0     0          0         0     3245      30    0    0    0     0  0
+const TABLE = `${HEADER}    lo: 3245 30    0    0    0     0      0         0     3245    30    0    0    0     0  0
 enp0s31f6:617019278   20517    0    0    0     0          0         0  1823052   11989    0    0    0     0  0
 `;
 const line = (name: string, received: number, sent: number): string =>

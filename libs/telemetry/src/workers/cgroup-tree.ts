@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { limits } from '#contracts';
@@ -45,6 +45,8 @@ function collectPids(folder: string, depth: number, pids: Set<number>): void {
 
 function subfolders(folder: string): string[] {
   try {
+    // Of a folder's links, two are its own and the others its subfolders': most cgroups have none but many files.
+    if (statSync(folder).nlink === 2) return [];
     return readdirSync(folder, { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
       .map(({ name }) => name);

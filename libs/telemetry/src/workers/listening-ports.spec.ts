@@ -29,11 +29,8 @@ describe('ListeningPorts', () => {
     for (const pid of [7, 8]) symlinkSync('net:[4026531840]', `${tree.root}/${pid}/ns/net`);
     const clock = new ManualClock();
     const ports = new ListeningPorts(tree.root, clock);
-    expect(await Promise.all([ports.has(7, 2024, 0), ports.has(8, 8080, 0), ports.has(8, 42341, 0)])).toEqual([
-      true,
-      true,
-      false,
-    ]);
+    expect(await ports.has(7, 2024, 0)).toBe(true);
+    expect([await ports.has(8, 8080, 0), await ports.has(8, 42341, 0)]).toEqual([true, false]);
     tree.remove('7/net');
     clock.advance(4_999);
     expect(await ports.has(7, 2024, 0)).toBe(true);

@@ -4,7 +4,7 @@ import { parseProcessIo, parseProcessMemoryBytes } from './process-files.js';
 import { isDead, parseProcessStat } from './process-stat.js';
 
 const stat = (name: string): string =>
-  `4711 (${name}) S 4700 4699 4711 0 -1 4194560 12321 1331217 2 256 310 45 90 90 20 0 88 0 123456 99 77 18446 4194304 52 140722 0\n`;
+  `4711 (${name}) S 4700 4699 4711 0 -1 4194560 12321 13 2 6 310 45 90 90 20 0 8 0 123456 9 7 8 4194304 5 140722 0\n`;
 
 describe('parseProcessStat', () => {
   it.each(['python3', 'VLLM::Worker_TP0', 'a b', 'ends) R 1 1 (', ':-) Z 0 0', 'two\nlines', ''])(
@@ -21,7 +21,7 @@ describe('parseProcessStat', () => {
     },
   );
 
-  it.each(['', '4711', '4711 (x)', '4711 (x) S', '4711 (x) S 1 2 3', stat('x').slice(0, 80)])(
+  it.each(['', '4711', '4711 (x)', '4711 (x) S', '4711 (x) S 1 2 3', stat('x').slice(0, 60)])(
     'does not know %j',
     (text) => {
       expect(parseProcessStat(text)).toBeNull();

@@ -51,10 +51,12 @@ export class WorkerWatch {
   }
 
   /**
-   * Looks up the command lines, which takes waiting, and then the port while nothing listens there. Never rejects.
-   * A lookup that hangs is not repeated; what it would tell stays unknown.
+   * Looks up the command lines, which takes waiting, and then the port while nothing listens there. Never rejects;
+   * undefined where there is nothing to wait for. A lookup that hangs is not repeated: what it would tell stays
+   * unknown.
    */
-  lookUp(): Promise<void> {
+  lookUp(): Promise<void> | undefined {
+    if (this.areFactsRead && (this.facts.port === null || this.listening)) return this.lookingUp;
     this.lookingUp ??= this.lookUpMain()
       .catch(() => undefined)
       .finally(() => (this.lookingUp = undefined));

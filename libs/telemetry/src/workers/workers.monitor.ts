@@ -45,10 +45,8 @@ export class WorkersMonitor implements Monitor {
     this.follow(workerCgroups(cgroupRoot, cgroupSlice));
     const uptimeS = parseUptime(tryReadKernelFile(join(procRoot, 'uptime')) ?? '');
     const watches = [...this.watches.values()];
-    await settledWithin(
-      LOOK_UP_WAIT_MS,
-      watches.map((watch) => watch.lookUp()),
-    );
+    const lookUps = watches.map((watch) => watch.lookUp()).filter((lookUp) => lookUp !== undefined);
+    if (lookUps.length > 0) await settledWithin(LOOK_UP_WAIT_MS, lookUps);
     return { workers: watches.map((watch) => watch.observe(uptimeS, this.clock.monotonicMs())) };
   }
 
