@@ -57,6 +57,7 @@ export class Service implements AsyncDisposable {
     const atMs = performance.now();
     const { process } = this;
     await process.end(signal);
+    await process[Symbol.asyncDispose]();
     this.stderr += process.stderr;
     this.current = undefined;
     return atMs;
