@@ -1,6 +1,6 @@
 import { describe } from '@jest/globals';
 
-import { eventually } from '#testing';
+import { eventually, TempTree } from '#testing';
 
 import { NetworkFleet } from './harness/network-fleet.js';
 import { Network, networksImpossible } from './harness/network.js';
@@ -137,6 +137,31 @@ describe('a network that fails', () => {
       const answers = await Promise.all(names.map((name) => hiveOf(fleet.portal.url, name)));
       measures.exactly('slow ones that are live', answers.filter(({ telemetry }) => telemetry !== null).length, 0);
       await untilHealthy(fleet.portal.url, ['a']);
+    },
+  );
+
+  inNetwork(
+    { row: '21', name: '500 known hives that swallow every dial, and one that calls', long: true, timeoutMs: 120_000 },
+    async (measures) => {
+      const network = new Network(['queen', 'hive']);
+      const address = network.alsoAt('hive');
+      network.cutAddress(address);
+      const hives = Array.from({ length: 500 }, (_, index) => ({
+        ...{ hive_id: `gone-${index}`, hive_url: `http://${address}:${20_000 + index}` },
+        ...{ boot_id: null, version: null, interval_ms: 1000 },
+      }));
+      using state = new TempTree({ 'queen-state.json': JSON.stringify({ schema: 1, hives }) });
+      await using fleet = await NetworkFleet.on(network, [], { QUEEN_STATE_DIR: state.root });
+      await fleet.queen.start();
+      const listensMs = await fleet.hive.start();
+      measures.atMost('it is read', (await fleet.watch.telemetryAfter('a', 0, 40_000)) - listensMs, 2_000);
+      await fleet.hive.kill();
+      const againMs = await fleet.hive.start();
+      measures.atMost(
+        'it is read after a restart',
+        (await fleet.watch.telemetryAfter('a', againMs, 40_000)) - againMs,
+        2_000,
+      );
     },
   );
 });

@@ -1,6 +1,6 @@
 import { describe } from '@jest/globals';
 
-import { eventually, Swarm } from '#testing';
+import { eventually, Swarm, TempTree } from '#testing';
 
 import { FleetWatch } from './harness/fleet-watch.js';
 import { lasting } from './harness/lasting.js';
@@ -23,7 +23,13 @@ async function restartUnder(count: number, outageMs: number) {
   const streams = Math.max(...swarm.hives.map(({ openStreams }) => openStreams));
   const callbacks = (swarm.callbacks().get(200) ?? 0) - callbacksBefore;
   const refused = swarm.callbacks().get(503) ?? 0;
-  return { tookMs: allMs - listensMs, falseDowns, streams, callbacks, refused };
+  const openedMs = swarm.hives.flatMap((hive) => hive.openedMs.filter((atMs) => atMs > listensMs));
+  return { tookMs: allMs - listensMs, falseDowns, streams, callbacks, refused, rate: mostInOneSecond(openedMs) };
+}
+
+function mostInOneSecond(timesMs: readonly number[]): number {
+  const sorted = timesMs.toSorted((a, b) => a - b);
+  return Math.max(...sorted.map((fromMs, index) => sorted.findLastIndex((atMs) => atMs < fromMs + 1_000) + 1 - index));
 }
 
 describe('a queen that dies', () => {
@@ -53,12 +59,53 @@ describe('a queen that dies', () => {
   scenario(
     { row: '13', name: 'queen killed and back at once, 1,000 hives', long: true, timeoutMs: 120_000 },
     async (measures) => {
-      const { tookMs, streams, refused } = await restartUnder(1_000, 0);
+      const { tookMs, streams, refused, rate } = await restartUnder(1_000, 0);
       measures.atMost('all telemetry flows', tookMs, 10_000);
+      measures.noMore('streams opened in a second, most', rate, 300);
       measures.exactly('streams per hive', streams, 1);
       measures.tell('callbacks told to come later', String(refused));
     },
   );
+});
+
+describe('a herd', () => {
+  scenario({ row: '13', name: 'more callbacks than the queen can dial', long: true }, async (measures) => {
+    await using queen = await QueenService.start({ args: ['--dials-per-s', '1'] });
+    const [count, atOnce] = [2_200, 100];
+    const refused: (string | null)[] = [];
+    const took: number[] = [];
+    for (let sent = 0; sent < count; sent += atOnce) {
+      const answers = Array.from({ length: atOnce }, async (_, index) => {
+        const startMs = performance.now();
+        // Nothing listens there: all that matters is the line in front of the dial.
+        const { status, retryAfter } = await announce(queen.url, {
+          hive_id: `h${sent + index}`,
+          hive_url: 'http://127.0.0.1:9835',
+        });
+        took.push(performance.now() - startMs);
+        if (status === 503) refused.push(retryAfter);
+      });
+      await Promise.all(answers);
+    }
+    measures.noLess('refused with 503', refused.length, count - 2_000 - 60);
+    measures.exactly('of those without Retry-After', refused.filter((value) => value === null).length, 0);
+    measures.atMost('slowest answer', Math.max(...took), 2_000);
+    measures.exactly('hives taken in', (await hivesOf(queen.url)).length, count - refused.length);
+  });
+
+  scenario({ row: '13', name: 'a queen that remembers 2,500 hives starts', long: true }, async (measures) => {
+    const hives = Array.from({ length: 2_500 }, (_, index) => ({
+      ...{ hive_id: `h${index}`, hive_url: `http://127.0.0.1:${20_000 + index}` },
+      ...{ boot_id: null, version: null, interval_ms: 1000 },
+    }));
+    using state = new TempTree({ 'queen-state.json': JSON.stringify({ schema: 1, hives }) });
+    await using queen = await QueenService.start({ env: { QUEEN_STATE_DIR: state.root } });
+    await using hive = await HiveService.start('a', queen.url);
+    measures.exactly('hives remembered', (await hivesOf(queen.url)).length, 2_500);
+    using watch = new FleetWatch(queen.url);
+    const listensMs = performance.now();
+    measures.atMost('a new hive is read', (await watch.telemetryAfter(hive.hiveId, 0, 40_000)) - listensMs, 10_000);
+  });
 });
 
 describe('either may start first', () => {

@@ -1,12 +1,15 @@
+import { join } from 'node:path';
+
 import { describe } from '@jest/globals';
 
-import { eventually, SseProbe, Swarm } from '#testing';
+import { eventually, SseProbe, Swarm, TempTree } from '#testing';
 
 import { FleetWatch } from './harness/fleet-watch.js';
 import { lasting } from './harness/lasting.js';
+import { mountsImpossible } from './harness/mounts.js';
 import { Pair } from './harness/pair.js';
 import { connectionsTo, residentMbOf } from './harness/process-facts.js';
-import { scenario } from './harness/scenario.js';
+import { type Measures, scenario } from './harness/scenario.js';
 import { HiveService, hivesOf, QueenService, untilHealthy } from './harness/service.js';
 import { Stack } from './harness/stack.js';
 
@@ -19,7 +22,7 @@ describe('a queen that stands still', () => {
     using watch = new FleetWatch(queen.url);
     await watch.allAfter(swarm.ids, 0);
     await untilHealthy(queen.url, swarm.ids);
-    const opened = swarm.hives.map((hive) => hive.opened);
+    const opened = swarm.hives.map(({ openedMs }) => openedMs.length);
     const frozenMs = performance.now();
     queen.process.freeze();
     await lasting(10_000).finally(() => queen.process.thaw());
@@ -29,7 +32,7 @@ describe('a queen that stands still', () => {
     const changes = watch.changesAfter(frozenMs);
     measures.exactly('live hives called down', changes.filter(({ health }) => health === 'down').length, 0);
     measures.exactly('live hives called degraded', changes.filter(({ health }) => health === 'degraded').length, 0);
-    const redialled = swarm.hives.filter((hive, index) => hive.opened !== opened[index]).length;
+    const redialled = swarm.hives.filter(({ openedMs }, index) => openedMs.length !== opened[index]).length;
     measures.exactly('streams opened anew', redialled, 0);
   });
 });
@@ -84,6 +87,29 @@ describe('viewers', () => {
 });
 
 describe('resources that run out', () => {
+  const withStateDir = async (measures: Measures, prepare: (dir: string) => string): Promise<void> => {
+    using folder = new TempTree({ 'state/': '' });
+    const state = join(folder.root, 'state');
+    // A mount of its own namespace: gone with the process, whatever happens.
+    const under = ['unshare', '--mount', 'sh', '-c', `${prepare(state)} && exec "$@"`, 'sh'];
+    await using queen = await QueenService.start({ under, env: { QUEEN_STATE_DIR: state } });
+    await using swarm = await Swarm.start({ count: 200, queenUrl: queen.url });
+    using watch = new FleetWatch(queen.url);
+    const startedMs = performance.now();
+    measures.atMost('all telemetry flows', (await watch.allAfter(swarm.ids, 0)) - startedMs, 5_000);
+    await eventually('it warns', () => /WARN/.test(queen.process.stderr));
+    measures.tell('it says', /WARN\S* (.*)/.exec(queen.process.stderr)?.[1]?.trim() ?? 'nothing');
+    measures.exactly('the queen runs', String(queen.running), 'true');
+  };
+
+  scenario({ row: '23', name: 'state folder on a full disk', impossible: mountsImpossible }, (measures) =>
+    withStateDir(measures, (dir) => `mount -t tmpfs -o size=64k tmpfs ${dir} && (cat /dev/zero > ${dir}/full || true)`),
+  );
+
+  scenario({ row: '23', name: 'read-only state folder', impossible: mountsImpossible, long: true }, (measures) =>
+    withStateDir(measures, (dir) => `mount -t tmpfs -o ro tmpfs ${dir}`),
+  );
+
   scenario({ row: '22', name: '256 descriptors and 400 viewers', long: true, timeoutMs: 120_000 }, async (measures) => {
     const under = ['sh', '-c', 'ulimit -n 256; exec "$@"', 'sh'];
     await using queen = await QueenService.start({ under });

@@ -33,9 +33,18 @@ export class NetworkFleet implements AsyncDisposable {
   }
 
   /** Nothing runs yet. */
-  static async on(network: Network, hiveArgs: readonly string[] = []): Promise<NetworkFleet> {
+  static async on(
+    network: Network,
+    hiveArgs: readonly string[] = [],
+    queenEnv: Readonly<Record<string, string>> = {},
+  ): Promise<NetworkFleet> {
     const at = network.host('queen');
-    const queen = await QueenService.create({ args: ['--host', '0.0.0.0'], under: at.under, port: QUEEN_PORT });
+    const queen = await QueenService.create({
+      args: ['--host', '0.0.0.0'],
+      env: queenEnv,
+      under: at.under,
+      port: QUEEN_PORT,
+    });
     const options: ServiceOptions = {
       args: ['--host', '0.0.0.0', ...hiveArgs],
       under: network.host('hive').under,

@@ -42,6 +42,11 @@ export class Measures {
     this.note(what, `<= ${round(bound)}${unit}`, `${round(measured)}${unit}`, measured <= bound);
   }
 
+  /** A number that must not be smaller than `bound`. */
+  noLess(what: string, measured: number, bound: number, unit = ''): void {
+    this.note(what, `>= ${round(bound)}${unit}`, `${round(measured)}${unit}`, measured >= bound);
+  }
+
   /** A number or word that must be exactly `bound`. */
   exactly(what: string, measured: number | string, bound: number | string): void {
     this.note(what, `= ${bound}`, String(measured), measured === bound);

@@ -147,15 +147,20 @@ export async function untilHealthy(queenUrl: string, hiveIds: readonly string[],
   await eventually(`${hiveIds.length} hives are healthy`, healthy, deadlineMs);
 }
 
-/** One callback; the status and body of the answer. */
-export async function announce(
-  queenUrl: string,
-  body: object,
-): Promise<{ status: number; body: Readonly<Record<string, unknown>> }> {
+/** What a queen answered to a callback. */
+export interface CallbackReply {
+  readonly status: number;
+  readonly retryAfter: string | null;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** Sends one callback. */
+export async function announce(queenUrl: string, body: object): Promise<CallbackReply> {
   const response = await fetch(`${queenUrl}/v1/hive/ready`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify(body),
   });
-  return { status: response.status, body: (await response.json()) as Readonly<Record<string, unknown>> };
+  const reply = (await response.json()) as Readonly<Record<string, unknown>>;
+  return { status: response.status, retryAfter: response.headers.get('retry-after'), body: reply };
 }
