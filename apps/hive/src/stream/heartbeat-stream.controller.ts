@@ -1,10 +1,12 @@
-import { Controller, Get, Headers, type MessageEvent, Sse } from '@nestjs/common';
+import { Controller, Get, Headers, Inject, type MessageEvent, Req, Sse } from '@nestjs/common';
 import { ApiHeader, ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
+import type { Request } from 'express';
 import { concat, defer, map, merge, NEVER, type Observable, of, takeUntil } from 'rxjs';
 
 import { ApiaryError, type ClosingEvent, hiveIdFault, type TelemetryEvent } from '#contracts';
-import { ApiErrors, ShutdownGate } from '#service-kit';
+import { ApiErrors, Clock, ShutdownGate } from '#service-kit';
 
+import { lostAddress } from '../readers/lost-address.js';
 import { QueenReaders } from '../readers/queen-readers.js';
 import { HiveSampler } from '../sampling/hive-sampler.js';
 
@@ -21,6 +23,7 @@ export class HeartbeatStreamController {
     private readonly sampler: HiveSampler,
     private readonly readers: QueenReaders,
     private readonly gate: ShutdownGate,
+    @Inject(Clock) private readonly clock: Clock,
   ) {}
 
   @Sse('stream', { maxPendingDataLength: PENDING_CHARACTERS_MAX })
@@ -28,8 +31,8 @@ export class HeartbeatStreamController {
   @ApiHeader({ name: 'X-Apiary-Queen', required: false, description: 'the id of the queen that reads' })
   @ApiProduces('text/event-stream')
   @ApiOkResponse({ description: '`event: heartbeat` with a `telemetry` event; `event: closing` at the end' })
-  stream(@Headers('x-apiary-queen') queenId?: string): Observable<MessageEvent> {
-    const replaced = isQueenId(queenId) ? this.readers.track(queenId) : NEVER;
+  stream(@Req() request: Request, @Headers('x-apiary-queen') queenId?: string): Observable<MessageEvent> {
+    const replaced = isQueenId(queenId) ? this.superseded(queenId, request.socket.localAddress) : NEVER;
     const farewell$ = merge(
       this.gate.closing$.pipe(map(() => 'shutdown' as const)),
       replaced.pipe(map(() => 'replaced' as const)),
@@ -49,6 +52,11 @@ export class HeartbeatStreamController {
   latest(): TelemetryEvent {
     if (this.sampler.latest === undefined) throw new ApiaryError('NOT_READY', 'no sample has been taken yet');
     return this.sampler.latest;
+  }
+
+  /** Fires when the stream of a queen is of no use any more: the queen has another one, or nothing reaches it. */
+  private superseded(queenId: string, localAddress: string | undefined): Observable<void> {
+    return merge(this.readers.track(queenId), lostAddress(localAddress, this.clock.scheduler));
   }
 
   private encode(event: TelemetryEvent): MessageEvent {
