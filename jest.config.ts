@@ -2,8 +2,8 @@ import type { Config } from 'jest';
 
 /** Tests run on the sources, as ES modules; `tsc` has checked the types before (`npm run types`). */
 const config: Config = {
-  roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/e2e'],
-  testMatch: ['**/*.spec.ts', '**/*.e2e-spec.ts'],
+  roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/e2e', '<rootDir>/chaos'],
+  testMatch: ['**/*.spec.ts', '**/*.e2e-spec.ts', '**/*.chaos-spec.ts'],
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {

@@ -43,6 +43,21 @@ describe('the memory of a queen', () => {
     await eventually('the file forgets it', () => !readFileSync(fileOf(state), 'utf8').includes('gone'));
   });
 
+  it('starts with more known hives than may wait for a dial, and asks newcomers to come back', async () => {
+    const hives = Array.from({ length: 2_500 }, (_, index) => ({
+      hive_id: `h${index}`,
+      hive_url: `http://127.0.0.1:${20_000 + index}`,
+      boot_id: null,
+      version: null,
+      interval_ms: 1000,
+    }));
+    using state = new TempTree({ 'queen-state.json': JSON.stringify({ schema: 1, hives }) });
+    await using queen = await startQueen(['--state-dir', state.root, '--dials-per-s', '1']);
+    expect(await hivesOf(queen.url)).toHaveLength(2_500);
+    await using hive = await FakeHive.start({ hiveId: 'new' });
+    expect(await hive.announceTo(queen.url)).toMatchObject({ status: 503, body: { code: 'QUEEN_BUSY' } });
+  });
+
   it('reports a corrupt file once, ignores it, and replaces it with the next change', async () => {
     using state = new TempTree({ 'queen-state.json': '{"schema":1,"hi' });
     const log = new LogProbe();

@@ -39,13 +39,6 @@ export async function sourceAddressTowards(target: string): Promise<string | und
   });
 }
 
-/** Whether this machine still has `address`, as a socket names it. */
-export function hasAddress(address: string): boolean {
-  const plain = address.replace(/^::ffff:/, '');
-  if (isLoopback(plain)) return true;
-  return Object.values(networkInterfaces()).some((all) => all?.some((own) => own.address === plain));
-}
-
 /** The first address of this machine that others may reach, or loopback if there is none. */
 export function firstOuterAddress(): string {
   const candidates = Object.entries(networkInterfaces())

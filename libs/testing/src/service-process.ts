@@ -15,6 +15,14 @@ export interface ProcessEnd {
   readonly tookMs: number;
 }
 
+/** Where a process comes from and what it runs under. */
+export interface ServiceSurroundings {
+  /** The folder whose `dist/` is run. */
+  readonly root?: string;
+  /** A command that replaces itself with the one that it is given, such as `ip netns exec NAME`: the pid stays. */
+  readonly under?: readonly string[];
+}
+
 /** A queen or hive as its own process, started from the build. */
 export class ServiceProcess implements AsyncDisposable {
   stdout = '';
@@ -29,12 +37,13 @@ export class ServiceProcess implements AsyncDisposable {
     readonly service: 'queen' | 'hive',
     args: readonly string[],
     env: Readonly<Record<string, string>> = {},
-    root = ROOT,
+    { root = ROOT, under = [] }: ServiceSurroundings = {},
   ) {
     const main = `${root}/dist/apps/${service}/src/main.js`;
     if (!existsSync(main)) throw new Error(`${main} is missing: run "npm run build" first`);
     const inherited = { PATH: process.env['PATH'], HOME: process.env['HOME'], XDG_STATE_HOME: this.state.root };
-    this.child = spawn(process.execPath, [main, ...args], { cwd: root, env: { ...inherited, ...env } });
+    const [program = process.execPath, ...words] = [...under, process.execPath, main, ...args];
+    this.child = spawn(program, words, { cwd: root, env: { ...inherited, ...env } });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
     this.exited = once(this.child, 'close');
@@ -54,6 +63,20 @@ export class ServiceProcess implements AsyncDisposable {
 
   kill(signal: NodeJS.Signals): void {
     this.child.kill(signal);
+  }
+
+  /** Whether it runs, or stands still but could go on. */
+  get alive(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  /** Stops it in its tracks: its sockets stay open and the kernel goes on acknowledging for it. */
+  freeze(): void {
+    this.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.kill('SIGCONT');
   }
 
   /** Waits for the end; `signal` brings it about. */

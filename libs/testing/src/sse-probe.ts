@@ -15,15 +15,15 @@ export interface ProbedEvent {
 /** Reads a stream at the level of bytes: no EventSource between the test and what was sent. */
 export class SseProbe implements Disposable {
   readonly events: ProbedEvent[] = [];
-  /** Everything that was received. */
-  text = '';
   status: number | undefined;
   headers: IncomingHttpHeaders = {};
   ended = false;
 
   private readonly request: ClientRequest;
   private response: IncomingMessage | undefined;
-  private consumed = 0;
+  private readonly chunks: string[] = [];
+  /** What came after the last whole event. Events are cut from it alone: a slice keeps all of its source in memory. */
+  private rest = '';
 
   constructor(url: string, headers: Record<string, string> = {}) {
     this.request = get(url, { headers, agent: false }, (response) => {
@@ -36,6 +36,11 @@ export class SseProbe implements Disposable {
       response.on('error', () => (this.ended = true));
     });
     this.request.on('error', () => (this.ended = true));
+  }
+
+  /** Everything that was received. */
+  get text(): string {
+    return this.chunks.join('');
   }
 
   /** The first event, among those that came and those to come, that `wanted` accepts. */
@@ -62,12 +67,10 @@ export class SseProbe implements Disposable {
   }
 
   private take(chunk: string): void {
-    this.text += chunk;
-    for (let end = this.text.indexOf('\n\n', this.consumed); end >= 0; end = this.text.indexOf('\n\n', this.consumed)) {
-      const event = parseEvent(this.text.slice(this.consumed, end));
-      if (event !== undefined) this.events.push(event);
-      this.consumed = end + 2;
-    }
+    this.chunks.push(chunk);
+    const blocks = (this.rest + chunk).split('\n\n');
+    this.rest = blocks.pop() ?? '';
+    this.events.push(...blocks.map(parseEvent).filter((event) => event !== undefined));
   }
 }
 

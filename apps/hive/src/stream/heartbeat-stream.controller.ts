@@ -1,11 +1,12 @@
-import { Controller, Get, Headers, type MessageEvent, Req, Sse } from '@nestjs/common';
+import { Controller, Get, Headers, Inject, type MessageEvent, Req, Sse } from '@nestjs/common';
 import { ApiHeader, ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { Request } from 'express';
-import { concat, defer, map, merge, NEVER, type Observable, of, takeUntil, takeWhile } from 'rxjs';
+import { concat, defer, map, merge, NEVER, type Observable, of, takeUntil } from 'rxjs';
 
 import { ApiaryError, type ClosingEvent, hiveIdFault, type TelemetryEvent } from '#contracts';
-import { ApiErrors, hasAddress, ShutdownGate } from '#service-kit';
+import { ApiErrors, Clock, ShutdownGate } from '#service-kit';
 
+import { lostAddress } from '../readers/lost-address.js';
 import { QueenReaders } from '../readers/queen-readers.js';
 import { HiveSampler } from '../sampling/hive-sampler.js';
 
@@ -22,6 +23,7 @@ export class HeartbeatStreamController {
     private readonly sampler: HiveSampler,
     private readonly readers: QueenReaders,
     private readonly gate: ShutdownGate,
+    @Inject(Clock) private readonly clock: Clock,
   ) {}
 
   @Sse('stream', { maxPendingDataLength: PENDING_CHARACTERS_MAX })
@@ -29,20 +31,14 @@ export class HeartbeatStreamController {
   @ApiHeader({ name: 'X-Apiary-Queen', required: false, description: 'the id of the queen that reads' })
   @ApiProduces('text/event-stream')
   @ApiOkResponse({ description: '`event: heartbeat` with a `telemetry` event; `event: closing` at the end' })
-  stream(@Req() { socket }: Request, @Headers('x-apiary-queen') queenId?: string): Observable<MessageEvent> {
-    const replaced = isQueenId(queenId) ? this.readers.track(queenId) : NEVER;
-    const { localAddress = '' } = socket;
+  stream(@Req() request: Request, @Headers('x-apiary-queen') queenId?: string): Observable<MessageEvent> {
+    const replaced = isQueenId(queenId) ? this.superseded(queenId, request.socket.localAddress) : NEVER;
     const farewell$ = merge(
       this.gate.closing$.pipe(map(() => 'shutdown' as const)),
       replaced.pipe(map(() => 'replaced' as const)),
     );
     let reason: ClosingEvent['reason'] = 'shutdown';
-    const samples$ = this.sampler.telemetry$.pipe(
-      // Once the machine has lost the address, nobody reads any more, but TCP would go on trying for a quarter of an
-      // hour, and so long the hive would believe that it is read.
-      takeWhile(() => hasAddress(localAddress)),
-      map((event) => this.encode(event)),
-    );
+    const samples$ = this.sampler.telemetry$.pipe(map((event) => this.encode(event)));
     return concat(
       samples$.pipe(takeUntil(farewell$.pipe(map((why) => (reason = why))))),
       defer(() => of(this.farewell(reason))),
@@ -56,6 +52,11 @@ export class HeartbeatStreamController {
   latest(): TelemetryEvent {
     if (this.sampler.latest === undefined) throw new ApiaryError('NOT_READY', 'no sample has been taken yet');
     return this.sampler.latest;
+  }
+
+  /** Fires when the stream of a queen is of no use any more: the queen has another one, or nothing reaches it. */
+  private superseded(queenId: string, localAddress: string | undefined): Observable<void> {
+    return merge(this.readers.track(queenId), lostAddress(localAddress, this.clock.scheduler));
   }
 
   private encode(event: TelemetryEvent): MessageEvent {

@@ -89,7 +89,8 @@ export class HiveDirectory {
     if (this.entries.size >= limits.HIVES_MAX) {
       throw new ApiaryError('FLEET_FULL', `this queen follows ${limits.HIVES_MAX} hives already`);
     }
-    if (this.undialled >= UNDIALLED_MAX) {
+    // Who was remembered can't be asked to come back later: it says nothing.
+    if (endpoint.foundBy !== 'state-file' && this.undialled >= UNDIALLED_MAX) {
       throw new ApiaryError('QUEEN_BUSY', `${UNDIALLED_MAX} hives wait to be dialled already`);
     }
     return this.put('added', endpoint);

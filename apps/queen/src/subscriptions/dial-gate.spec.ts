@@ -7,7 +7,7 @@ import { DialGate, type DialTurn } from './dial-gate.js';
 describe('DialGate', () => {
   const enterMany = (gate: DialGate, count: number): { started: number[]; turns: DialTurn[] } => {
     const started: number[] = [];
-    const turns = Array.from({ length: count }, (_, index) => gate.enter(() => void started.push(index)));
+    const turns = Array.from({ length: count }, (_, index) => gate.enter(() => void started.push(index), 'there'));
     return { started, turns };
   };
 
@@ -29,7 +29,7 @@ describe('DialGate', () => {
       const turn: DialTurn = gate.enter(() => {
         order.push(index);
         queueMicrotask(() => turn.leave());
-      });
+      }, 'perhaps');
     }
     return Promise.resolve().then(async () => {
       for (let step = 0; step < 100; step++) {
@@ -52,5 +52,20 @@ describe('DialGate', () => {
     turns.slice(0, 10).forEach((turn) => turn.leave());
     clock.advance(10);
     expect(started).toHaveLength(74);
+  });
+
+  it('lets those that are there pass a crowd that may be gone', () => {
+    const clock = new ManualClock();
+    const gate = new DialGate(clock, { dialsPerS: 10_000 });
+    const started: string[] = [];
+    for (let index = 0; index < 200; index++) gate.enter(() => void started.push('gone'), 'perhaps');
+    for (let step = 0; step < 50; step++) clock.advance(10);
+    expect(started).toHaveLength(48);
+    const turns = Array.from({ length: 20 }, () => gate.enter(() => void started.push('there'), 'there'));
+    for (let step = 0; step < 50; step++) clock.advance(10);
+    expect(started.slice(48)).toEqual(Array.from({ length: 16 }, () => 'there'));
+    turns.slice(0, 4).forEach((turn) => turn.leave());
+    clock.advance(10);
+    expect(started.slice(64)).toEqual(['there', 'there', 'there', 'there']);
   });
 });

@@ -6,6 +6,8 @@ import { QUEEN_CONFIG, type QueenConfig } from '../config/queen-config.js';
 
 /** Dials whose answer has not come yet, at most. */
 const IN_FLIGHT_MAX = 64;
+/** Those of them that may be dials without much hope: the rest is kept for hives that are known to be there. */
+const HOPELESS_MAX = 48;
 /** Unused dials of this long are saved up: a lone hive never waits, and timers need not be exact, in ms. */
 const BURST_MS = 100;
 
@@ -15,18 +17,22 @@ export interface DialTurn {
   leave(): void;
 }
 
+/** Whether a hive is known to be there, because it called or was heard, or may well be gone. */
+export type DialHope = 'there' | 'perhaps';
+
 interface Waiting {
   readonly start: () => void;
   state: 'waiting' | 'dialling' | 'left';
 }
 
 /**
- * The line in front of the network: a queen that restarts under a thousand hives opens their streams at a bounded rate,
- * and hives that do not answer hold up only their own places.
+ * The line in front of the network: a queen that restarts under a thousand hives opens their streams at a bounded rate.
+ * Hives that are known to be there go first and have places of their own: a rack that is switched off, whose every dial
+ * takes its whole timeout, does not hold them up.
  */
 @Injectable()
 export class DialGate {
-  private readonly line: Waiting[] = [];
+  private readonly lines: Record<DialHope, Waiting[]> = { there: [], perhaps: [] };
   private inFlight = 0;
   /** When the next dial may start, on the monotonic clock. */
   private freeAtMs = 0;
@@ -38,9 +44,9 @@ export class DialGate {
   ) {}
 
   /** Calls `start` when it is this dial's turn: at once if nobody waits. */
-  enter(start: () => void): DialTurn {
+  enter(start: () => void, hope: DialHope): DialTurn {
     const place: Waiting = { start, state: 'waiting' };
-    this.line.push(place);
+    this.lines[hope].push(place);
     this.admitNext();
     return { leave: () => this.leave(place) };
   }
@@ -54,21 +60,34 @@ export class DialGate {
   }
 
   private admitNext(): void {
-    while (this.inFlight < IN_FLIGHT_MAX && !this.waking) {
-      const place = this.line.shift();
-      if (place === undefined) return;
-      if (place.state === 'left') continue;
+    while (!this.waking) {
+      const line = this.nextLine();
+      const place = line?.[0];
+      if (line === undefined || place === undefined) return;
       const waitMs = this.freeAtMs - this.clock.monotonicMs();
       if (waitMs > 0) {
-        this.line.unshift(place);
         this.wakeIn(waitMs);
         return;
       }
+      line.shift();
       this.freeAtMs = Math.max(this.freeAtMs, this.clock.monotonicMs() - BURST_MS) + 1000 / this.config.dialsPerS;
       this.inFlight += 1;
       place.state = 'dialling';
       place.start();
     }
+  }
+
+  /** The line whose first may go as far as the places are concerned; `undefined` if there is none. */
+  private nextLine(): Waiting[] | undefined {
+    const { there, perhaps } = this.lines;
+    for (const [line, most] of [
+      [there, IN_FLIGHT_MAX],
+      [perhaps, HOPELESS_MAX],
+    ] as const) {
+      while (line[0]?.state === 'left') line.shift();
+      if (line.length > 0 && this.inFlight < most) return line;
+    }
+    return undefined;
   }
 
   private wakeIn(ms: number): void {

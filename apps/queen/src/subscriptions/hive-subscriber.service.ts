@@ -62,9 +62,9 @@ export class HiveSubscriberService implements OnModuleInit, OnModuleDestroy {
     }
   }
 
-  private attach({ hiveId, url, intervalMs }: HiveEndpoint): void {
+  private attach({ hiveId, url, intervalMs, foundBy }: HiveEndpoint): void {
     this.detach(hiveId);
-    const target = { hiveId, url, intervalMs, queenId: this.identity.queenId };
+    const target = { hiveId, url, intervalMs, queenId: this.identity.queenId, called: foundBy !== 'state-file' };
     this.subscriptions.set(hiveId, new HiveSubscription(target, this.listenerFor(hiveId), this.clock, this.gate));
   }
 

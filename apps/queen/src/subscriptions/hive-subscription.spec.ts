@@ -30,7 +30,7 @@ class Watched implements Disposable {
   private readonly watch: ReturnType<typeof setInterval>;
 
   constructor(hive: FakeHive) {
-    const target = { hiveId: hive.hiveId, url: hive.url, intervalMs: INTERVAL_MS, queenId: 'queen-1' };
+    const target = { hiveId: hive.hiveId, url: hive.url, intervalMs: INTERVAL_MS, queenId: 'queen-1', called: true };
     const listener = {
       onTelemetry: (event: TelemetryEvent) => void this.telemetry.push(event),
       onMalformed: (reason: string) => void this.malformed.push(reason),
@@ -241,7 +241,7 @@ describe('HiveSubscription', () => {
 
   it('survives a listener that throws', async () => {
     await using hive = await start();
-    const target = { hiveId: 'good', url: hive.url, intervalMs: INTERVAL_MS, queenId: 'queen-1' };
+    const target = { hiveId: 'good', url: hive.url, intervalMs: INTERVAL_MS, queenId: 'queen-1', called: true };
     const complaints: string[] = [];
     using _subscription = new HiveSubscription(
       target,

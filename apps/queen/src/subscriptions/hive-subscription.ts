@@ -4,7 +4,7 @@ import type { Subscription } from 'rxjs';
 import { ApiaryError, decodeTelemetry, describeError, type TelemetryEvent } from '#contracts';
 import { backoffMs, type Clock } from '#service-kit';
 
-import type { DialGate, DialTurn } from './dial-gate.js';
+import type { DialGate, DialHope, DialTurn } from './dial-gate.js';
 import { type FetchFailure, guardedFetch } from './guarded-fetch.js';
 
 /** Between two tries: from half a second on, at most half a minute, with full jitter. */
@@ -15,6 +15,8 @@ const STEADY_MS = 10_000;
 const SILENT_INTERVALS = 5;
 /** A call cuts the wait short at most this often, so that a hive that flaps can't have us dial without pause, in ms. */
 const CALL_SPACING_MS = 2_000;
+/** After this many dials in vain a hive may well be gone. */
+const HOPEFUL_DIALS = 3;
 
 /** What a subscription is doing. Closed: every reader handles all of it. */
 export type SubscriptionState =
@@ -44,6 +46,8 @@ export interface SubscriptionTarget {
   readonly url: string;
   readonly intervalMs: number;
   readonly queenId: string;
+  /** Whether the hive has just said that it is there. */
+  readonly called: boolean;
 }
 
 /**
@@ -61,6 +65,7 @@ export class HiveSubscription implements Disposable {
   private lastEventMs = 0;
   private lastCallMs = Number.NEGATIVE_INFINITY;
   private intervalMs: number;
+  private hope: DialHope;
 
   constructor(
     private readonly target: SubscriptionTarget,
@@ -69,6 +74,7 @@ export class HiveSubscription implements Disposable {
     private readonly gate: Pick<DialGate, 'enter'>,
   ) {
     this.intervalMs = target.intervalMs;
+    this.hope = target.called ? 'there' : 'perhaps';
     this.dial();
   }
 
@@ -76,12 +82,15 @@ export class HiveSubscription implements Disposable {
     return this.current;
   }
 
-  /** The hive says that it is there: a wait ends now. */
+  /** The hive says that it is there: a wait ends now, and it need not stand in line behind those that may be gone. */
   call(): void {
     const nowMs = this.clock.monotonicMs();
-    if (this.current.kind !== 'waiting' || nowMs - this.lastCallMs < CALL_SPACING_MS) return;
+    const isInLine = this.current.kind === 'dialling' && this.source === undefined && this.hope === 'perhaps';
+    if (this.current.kind !== 'waiting' && !isInLine) return;
+    if (nowMs - this.lastCallMs < CALL_SPACING_MS) return;
     this.lastCallMs = nowMs;
     this.attempt = 0;
+    this.hope = 'there';
     this.dial();
   }
 
@@ -102,7 +111,7 @@ export class HiveSubscription implements Disposable {
   private dial(): void {
     this.hangUp();
     this.current = { kind: 'dialling' };
-    this.turn = this.gate.enter(() => this.connect());
+    this.turn = this.gate.enter(() => this.connect(), this.hope);
   }
 
   private connect(): void {
@@ -157,6 +166,7 @@ export class HiveSubscription implements Disposable {
     this.intervalMs = event.interval_ms;
     if (this.current.kind !== 'live') {
       this.current = { kind: 'live' };
+      this.hope = 'there';
       this.openedMs = this.lastEventMs;
     }
     this.listener.onTelemetry(event);
@@ -168,6 +178,7 @@ export class HiveSubscription implements Disposable {
     this.hangUp();
     const waitMs = backoffMs(this.attempt, BACKOFF);
     this.attempt += 1;
+    if (this.attempt >= HOPEFUL_DIALS) this.hope = 'perhaps';
     this.current = { kind: 'waiting', untilMs: nowMs + waitMs };
     this.wait = this.clock.scheduler.schedule(() => this.dial(), waitMs);
     this.listener.onEnd(ending);

@@ -1,0 +1,40 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+/** The state of an established connection in `/proc/net/tcp`. */
+const ESTABLISHED = '01';
+const PAGE_MB = 4096 / 1024 / 1024;
+
+/** Descriptors that a process holds. */
+export const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
+
+/** Resident memory of a process, in MiB. */
+export function residentMbOf(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE_MB;
+}
+
+/** The remote ports of the established TCP (IPv4) connections of a process, as its own network namespace has them. */
+export function remotePortsOf(pid: number): readonly number[] {
+  const inodes = new Set(socketInodesOf(pid));
+  const lines = readFileSync(`/proc/${pid}/net/tcp`, 'utf8').trim().split('\n').slice(1);
+  return lines.flatMap((line) => {
+    const [, , remote = '', state, , , , , , inode = ''] = line.trim().split(/\s+/);
+    return state === ESTABLISHED && inodes.has(inode) ? [Number.parseInt(remote.split(':')[1] ?? '', 16)] : [];
+  });
+}
+
+/** Established connections of a process to the port of this URL. */
+export function connectionsTo(pid: number, url: string): number {
+  const port = Number(new URL(url).port);
+  return remotePortsOf(pid).filter((remote) => remote === port).length;
+}
+
+function socketInodesOf(pid: number): readonly string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? [];
+    } catch {
+      // Closed since the folder was read.
+      return [];
+    }
+  });
+}
