@@ -119,10 +119,10 @@ describe('what the images hold', () => {
 
       const env = { NODE_ENV: 'production' };
       const queenEnv = { ...env, QUEEN_PORT: '0', QUEEN_SSH_CONFIG: '/nonexistent' };
-      await using queen = new ServiceProcess('queen', [], queenEnv, queenFolder);
+      await using queen = new ServiceProcess('queen', [], queenEnv, { root: queenFolder });
       const queenUrl = await queen.url();
       const hiveEnv = { ...env, HIVE_PORT: '0', HIVE_ID: 'shipped', HIVE_QUEEN_URL: queenUrl };
-      await using hive = new ServiceProcess('hive', [], hiveEnv, hiveFolder);
+      await using hive = new ServiceProcess('hive', [], hiveEnv, { root: hiveFolder });
       await hive.url();
       using viewer = new SseProbe(`${queenUrl}/v1/heartbeats/stream`);
       const { json } = await viewer.waitFor('telemetry', ({ json: { type } }) => type === 'hive_telemetry');
