@@ -16,6 +16,9 @@ import {
 import { QUEEN_CONFIG, type QueenConfig } from './config/queen-config.js';
 import { DirectoryController } from './directory/directory.controller.js';
 import { HiveDirectory } from './directory/hive-directory.js';
+import { DiscoveryReport } from './discovery/discovery-report.js';
+import { DiscoveryController } from './discovery/discovery.controller.js';
+import { HostAsker } from './discovery/host-asker.js';
 import { SshConfigDiscovery } from './discovery/ssh-config-discovery.js';
 import { FleetFeed } from './fleet/fleet-feed.js';
 import { FleetStreamController } from './fleet/fleet-stream.controller.js';
@@ -40,6 +43,7 @@ export class QueenModule {
         FleetController,
         WorkersController,
         DirectoryController,
+        DiscoveryController,
         HealthController,
       ],
       providers: [
@@ -50,6 +54,8 @@ export class QueenModule {
         Pulse,
         QueenIdentity,
         HiveDirectory,
+        HostAsker,
+        DiscoveryReport,
         SshConfigDiscovery,
         HiveSubscriberService,
         TelemetryRegistry,
