@@ -38,8 +38,8 @@ const isBadAnswer = (error: unknown): boolean =>
 
 /** Not `fetch`: it can't tell a host that is not there, which most are, from one that is slow. */
 async function fetchText(url: string, signal: AbortSignal): Promise<string> {
-  const request = get(url, { agent: false, signal, headers: { Accept: 'application/json' } });
-  using timeLimits = new TimeLimits(request);
+  const request = get(url, { agent: false, headers: { Accept: 'application/json' } });
+  using timeLimits = new TimeLimits(request, signal);
   try {
     const response = new Promise<IncomingMessage>((resolve, reject) => {
       request.on('response', resolve);
@@ -53,13 +53,18 @@ async function fetchText(url: string, signal: AbortSignal): Promise<string> {
   }
 }
 
-/** Ends a request that takes too long to connect, or too long altogether. */
+/** Ends a request that takes too long to connect, or too long altogether, or that nobody wants any more. */
 class TimeLimits implements Disposable {
-  /** Which limit ended the request, if one did. */
+  /** What ended the request, if it was one of these. */
   exceeded: Error | undefined;
   private readonly timers: readonly NodeJS.Timeout[];
 
-  constructor(private readonly request: ClientRequest) {
+  constructor(
+    private readonly request: ClientRequest,
+    private readonly signal: AbortSignal,
+  ) {
+    signal.addEventListener('abort', this.abort);
+    if (signal.aborted) this.abort();
     const connection = this.limit('connection', CONNECT_MS);
     this.timers = [connection, this.limit('answer', ANSWER_MS)];
     request.on('socket', (socket) => void socket.once('connect', () => clearTimeout(connection)));
@@ -67,13 +72,18 @@ class TimeLimits implements Disposable {
 
   [Symbol.dispose](): void {
     this.timers.forEach(clearTimeout);
+    this.signal.removeEventListener('abort', this.abort);
   }
 
   private limit(what: string, ms: number): NodeJS.Timeout {
-    return setTimeout(() => {
-      this.exceeded = new Error(`no ${what} within ${ms / 1000} s`);
-      this.request.destroy(this.exceeded);
-    }, ms);
+    return setTimeout(() => this.end(`no ${what} within ${ms / 1000} s`), ms);
+  }
+
+  private readonly abort = (): void => this.end('the queen stops');
+
+  private end(why: string): void {
+    this.exceeded = new Error(why);
+    this.request.destroy(this.exceeded);
   }
 }
 

@@ -27,7 +27,8 @@ describe('FolderWatch, on what a configuration is read from', () => {
   });
 
   const at = (path: string): string => join(tree.root, path);
-  const follow = async (path = 'ssh/config'): Promise<void> => watch.follow((await readSshConfig(at(path))).interests);
+  const follow = async (path = 'ssh/config'): Promise<boolean> =>
+    watch.follow((await readSshConfig(at(path))).interests);
   const noticed = (what: string) => eventually(what, () => changes > 0);
 
   it.each([

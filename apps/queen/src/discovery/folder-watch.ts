@@ -26,15 +26,17 @@ export class FolderWatch implements Disposable {
   /** Fires for every change, often several times. */
   readonly changes$ = this.changes.asObservable();
 
-  /** Watches for these and nothing else from now on. */
-  async follow(interests: readonly Interest[]): Promise<void> {
+  /**
+   * Watches for these and nothing else from now on. `true` if a watch is new: what changed before it went unnoticed.
+   */
+  async follow(interests: readonly Interest[]): Promise<boolean> {
     const wanted = await byFolder(interests);
     for (const [folder, { identity, watcher }] of this.folders) {
       if (wanted.get(folder)?.identity === identity) continue;
       watcher.close();
       this.folders.delete(folder);
     }
-    for (const [folder, entry] of wanted) this.watch(folder, entry);
+    return [...wanted].map(([folder, entry]) => this.watch(folder, entry)).includes(true);
   }
 
   [Symbol.dispose](): void {
@@ -43,19 +45,19 @@ export class FolderWatch implements Disposable {
     this.folders.clear();
   }
 
-  private watch(folder: string, { identity, interests }: Omit<WatchedFolder, 'watcher'>): void {
+  /** Whether this is a new watch. */
+  private watch(folder: string, { identity, interests }: Omit<WatchedFolder, 'watcher'>): boolean {
     const known = this.folders.get(folder);
-    if (known !== undefined) {
-      known.interests = interests;
-      return;
-    }
-    if (this.disposed) return;
+    if (known !== undefined) known.interests = interests;
+    if (known !== undefined || this.disposed) return false;
     try {
       const watcher = watch(folder, { persistent: false }, (_, name) => this.notice(folder, name));
       watcher.on('error', () => this.drop(folder));
       this.folders.set(folder, { identity, watcher, interests });
+      return true;
     } catch {
       // ENOSPC, EMFILE, EACCES: the timer has to do.
+      return false;
     }
   }
 

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { auditTime, defer, type Observable, of, race, repeat, share, Subscription, switchMap, tap, timer } from 'rxjs';
 
@@ -10,12 +12,14 @@ import { DiscoveryScan } from './discovery-scan.js';
 import { FolderWatch } from './folder-watch.js';
 import { HostAddresses } from './host-addresses.js';
 import { HostAsker } from './host-asker.js';
-import { HOSTS_MAX } from './limits.js';
+import { ASKED_AT_ONCE_MAX, HOSTS_MAX } from './limits.js';
 import { scanTargets } from './scan-targets.js';
-import { readSshConfig } from './ssh-config-files.js';
+import { readSshConfig, type SshConfigFiles } from './ssh-config-files.js';
 
 /** Time from a change of a file to the look at it, in ms: an editor changes a file several times to save it once. */
 const SETTLE_MS = 500;
+/** Most readings of one look. */
+const READINGS_MAX = 3;
 
 /**
  * Looks for hives on the hosts of the SSH client configuration: some time after the start, then again and again, and
@@ -48,6 +52,8 @@ export class SshConfigDiscovery implements OnApplicationBootstrap, OnModuleDestr
   }
 
   onApplicationBootstrap(): void {
+    // Each question that is open listens to it, and the look itself.
+    setMaxListeners(ASKED_AT_ONCE_MAX + 1, this.abort.signal);
     const { discoveryDelayMs } = this.config;
     this.report.schedule(discoveryDelayMs);
     this.loop.add(this.settled$.subscribe());
@@ -85,13 +91,21 @@ export class SshConfigDiscovery implements OnApplicationBootstrap, OnModuleDestr
   }
 
   private async read() {
-    const { status, root, files, warnings, interests } = await readSshConfig(this.config.sshConfig);
-    await this.folders.follow(interests);
+    const { status, root, files, warnings } = await this.readWatched();
     const { targets, complete } = await scanTargets(root, this.config.hivePort);
     const all = complete ? warnings : [...warnings, `only the first ${HOSTS_MAX} hosts are looked at`];
     for (const warning of all) if (!this.warned.has(warning)) this.log.warn(`SSH configuration: ${warning}`);
     this.warned = new Set(all);
     this.report.read({ status, files, warnings: all }, targets);
     return targets;
+  }
+
+  /** Reads again where a watch came after the reading, so that no change falls between the two. */
+  private async readWatched(): Promise<SshConfigFiles> {
+    let files = await readSshConfig(this.config.sshConfig);
+    for (let round = 1; (await this.folders.follow(files.interests)) && round < READINGS_MAX; round++) {
+      files = await readSshConfig(this.config.sshConfig);
+    }
+    return files;
   }
 }
