@@ -1,5 +1,4 @@
 import { matchesCriteria } from './ssh-match.js';
-import { isPattern, matchesAny } from './ssh-pattern.js';
 import type { SettingName, SshFile, Statement } from './ssh-statement.js';
 
 /** Longest name of a host, in characters; DNS has 253. */
@@ -40,9 +39,7 @@ function* namedIn({ path, statements }: SshFile): Generator<SshAlias> {
   for (const statement of statements) {
     if (statement.kind === 'include') for (const file of statement.files) yield* namedIn(file);
     if (statement.kind !== 'host') continue;
-    for (const alias of statement.patterns) {
-      if (!isPattern(alias)) yield { alias, source: `${path}:${statement.line}` };
-    }
+    for (const alias of statement.patterns.names) yield { alias, source: `${path}:${statement.line}` };
   }
 }
 
@@ -91,8 +88,8 @@ class Facts {
   }
 
   private isMeant(block: Extract<Statement, { kind: 'host' | 'match' }>): boolean {
+    if (block.kind === 'host') return block.patterns.matches(this.alias);
     const { alias, localUser, hostName } = this;
-    if (block.kind === 'host') return matchesAny(alias, block.patterns);
     return matchesCriteria(block.words, { alias, hostName, user: this.get('user') ?? localUser, localUser });
   }
 }

@@ -1,4 +1,4 @@
-import { matchesAny } from './ssh-pattern.js';
+import { PatternList } from './ssh-pattern.js';
 
 /** What is known of a host when a `Match` line is reached. */
 export interface MatchSubject {
@@ -14,12 +14,14 @@ export interface MatchSubject {
 /** Criteria that stand alone. There is one pass only: neither the canonical nor the final one ever comes. */
 const ALONE: Readonly<Record<string, boolean>> = { all: true, canonical: false, final: false };
 
+const listed = (list: string, text: string): boolean => new PatternList(list.split(',')).matches(text);
+
 /** Criteria with a list of patterns. A host is compared in lower case, a user as it stands. */
 const BY_LIST: Readonly<Record<string, (subject: MatchSubject, list: string) => boolean>> = {
-  host: ({ hostName }, list) => matchesAny(hostName.toLowerCase(), list.toLowerCase().split(',')),
-  originalhost: ({ alias }, list) => matchesAny(alias.toLowerCase(), list.toLowerCase().split(',')),
-  user: ({ user }, list) => matchesAny(user, list.split(',')),
-  localuser: ({ localUser }, list) => matchesAny(localUser, list.split(',')),
+  host: ({ hostName }, list) => listed(list.toLowerCase(), hostName.toLowerCase()),
+  originalhost: ({ alias }, list) => listed(list.toLowerCase(), alias.toLowerCase()),
+  user: ({ user }, list) => listed(list, user),
+  localuser: ({ localUser }, list) => listed(list, localUser),
 };
 
 /**

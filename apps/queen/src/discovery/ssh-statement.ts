@@ -1,11 +1,13 @@
 import SSHConfig, { type Line, LineType } from 'ssh-config';
 
+import { PatternList } from './ssh-pattern.js';
+
 /** What a line can set for the hosts that it applies to; of each the first value counts. */
 export type SettingName = 'hostName' | 'user' | 'port' | 'ignore';
 
 /** A line of an SSH configuration that has a meaning here. `line` counts from 1. */
 export type Statement =
-  | { readonly kind: 'host'; readonly line: number; readonly patterns: readonly string[] }
+  | { readonly kind: 'host'; readonly line: number; readonly patterns: PatternList }
   | { readonly kind: 'match'; readonly line: number; readonly words: readonly string[] }
   | { readonly kind: 'set'; readonly line: number; readonly name: SettingName; readonly value: string }
   | { readonly kind: 'include'; readonly line: number; readonly paths: readonly string[]; files: readonly SshFile[] };
@@ -54,7 +56,7 @@ export function parseSshLine(text: string, line: number): ParsedLine {
 const commentsBehind = (node: Line): readonly Line[] => ('config' in node ? [...node.config] : []);
 
 const emptyBlock = (keyword: string, line: number): readonly Statement[] =>
-  keyword === 'host' || keyword === 'match' ? [{ kind: 'host', line, patterns: [] }] : [];
+  keyword === 'host' || keyword === 'match' ? [{ kind: 'host', line, patterns: new PatternList([]) }] : [];
 
 const merge = (parts: readonly ParsedLine[]): ParsedLine => ({
   statements: parts.flatMap(({ statements }) => statements),
@@ -71,7 +73,7 @@ function parseDirective(keyword: string, words: readonly string[], line: number)
   if (!KEYWORDS.has(keyword)) return undefined;
   const value = words[0] ?? '';
   if (value === '') throw new Error('no argument');
-  if (keyword === 'host') return { kind: 'host', line, patterns: words };
+  if (keyword === 'host') return { kind: 'host', line, patterns: new PatternList(words) };
   if (keyword === 'match') return { kind: 'match', line, words };
   if (keyword === 'include') return { kind: 'include', line, paths: words, files: [] };
   return { kind: 'set', line, name: keyword === 'user' ? 'user' : 'hostName', value };
