@@ -17,6 +17,9 @@ import { QUEEN_CONFIG, type QueenConfig } from './config/queen-config.js';
 import { DirectoryController } from './directory/directory.controller.js';
 import { DirectoryMemory } from './directory/directory-memory.js';
 import { HiveDirectory } from './directory/hive-directory.js';
+import { DiscoveryReport } from './discovery/discovery-report.js';
+import { DiscoveryController } from './discovery/discovery.controller.js';
+import { HostAsker } from './discovery/host-asker.js';
 import { SshConfigDiscovery } from './discovery/ssh-config-discovery.js';
 import { FleetFeed } from './fleet/fleet-feed.js';
 import { FleetStreamController } from './fleet/fleet-stream.controller.js';
@@ -42,6 +45,7 @@ export class QueenModule {
         FleetController,
         WorkersController,
         DirectoryController,
+        DiscoveryController,
         HealthController,
       ],
       providers: [
@@ -53,6 +57,8 @@ export class QueenModule {
         QueenIdentity,
         HiveDirectory,
         DirectoryMemory,
+        HostAsker,
+        DiscoveryReport,
         SshConfigDiscovery,
         DialGate,
         HiveSubscriberService,

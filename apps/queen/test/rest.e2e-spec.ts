@@ -122,6 +122,7 @@ describe('REST of the queen', () => {
       '/-/healthy',
       '/-/ready',
       '/health',
+      '/v1/discovery',
       '/v1/heartbeats',
       '/v1/heartbeats/stream',
       '/v1/hive/ready',

@@ -1,6 +1,14 @@
 export { type Capabilities, decodeCapabilities, type Device } from './capabilities.js';
 export { type Collection, type CollectionStatus, type MonitorReport, type MonitorStatus } from './collection.js';
 export { decodeDirectory, type RememberedHive } from './directory.js';
+export {
+  DISCOVERY_OUTCOMES,
+  type DiscoveredHost,
+  type DiscoveryOutcome,
+  type DiscoveryView,
+  SSH_CONFIG_STATUSES,
+  type SshConfigStatus,
+} from './discovery.js';
 export { ApiaryError, type ApiaryErrorCode, describeError, type ErrorBody, type FieldErrors } from './errors.js';
 export {
   type Connection,

@@ -6,7 +6,7 @@ export { HealthController, HealthSource } from './health.controller.js';
 export { listeningPort } from './listening-port.js';
 export { Log } from './log.js';
 export { type Beat, Pulse } from './pulse.js';
-export { type ChosenUrl, isLoopback, urlTowards } from './route.js';
+export { type ChosenUrl, isLoopback, urlHost, urlTowards } from './route.js';
 export { runService, type Service } from './run-service.js';
 export {
   integerSetting,

@@ -24,6 +24,8 @@ export interface FakeHiveOptions {
 export class FakeHive implements AsyncDisposable {
   /** Stream requests so far. */
   requests: IncomingMessage[] = [];
+  /** The `queen_url` of each capabilities request so far; `null` where there was none. */
+  readonly asked: (string | null)[] = [];
   seq = 0;
   misbehave: FakeHiveOptions['misbehave'];
 
@@ -120,7 +122,7 @@ export class FakeHive implements AsyncDisposable {
 
   private answer(request: IncomingMessage, response: ServerResponse): void {
     if (request.url === '/v1/heartbeats/stream') this.openStream(request, response);
-    else if (request.url?.startsWith('/v1/capabilities') === true) this.answerCapabilities(response);
+    else if (request.url?.startsWith('/v1/capabilities') === true) this.answerCapabilities(request, response);
     else response.writeHead(404).end();
   }
 
@@ -134,7 +136,8 @@ export class FakeHive implements AsyncDisposable {
     if ((this.options.intervalMs ?? 0) > 0) this.beat();
   }
 
-  private answerCapabilities(response: ServerResponse): void {
+  private answerCapabilities(request: IncomingMessage, response: ServerResponse): void {
+    this.asked.push(new URL(request.url ?? '', this.url).searchParams.get('queen_url'));
     const { hiveId: hive_id, bootId: boot_id, url: hive_url } = this;
     const devices = [{ id: 'CPU-0', name: 'a CPU', device_type: 'cpu', vram_gb: null, compute_capability: null }];
     const body = { hive_id, boot_id, version: '0.1.0', hive_url, interval_ms: 1000, devices };

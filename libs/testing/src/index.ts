@@ -1,3 +1,4 @@
+export { BlackHole } from './black-hole.js';
 export { eventually } from './eventually.js';
 export { FakeHive, type FakeHiveOptions } from './fake-hive.js';
 export { type CallbackAnswer, FakeQueen } from './fake-queen.js';

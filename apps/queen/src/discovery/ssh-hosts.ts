@@ -1,4 +1,8 @@
-import SSHConfig, { glob, LineType, type Line } from 'ssh-config';
+import { matchesCriteria } from './ssh-match.js';
+import type { SettingName, SshFile, Statement } from './ssh-statement.js';
+
+/** Longest name of a host, in characters; DNS has 253. */
+const HOST_NAME_LENGTH_MAX = 255;
 
 /** A host of the SSH client configuration. */
 export interface SshHost {
@@ -6,47 +10,96 @@ export interface SshHost {
   readonly alias: string;
   /** What it stands for: `HostName`, or the alias itself. */
   readonly hostName: string;
+  /** The port of its hive, where a comment names one. */
+  readonly port: number | undefined;
+  /** Whether a comment says to leave it alone. */
+  readonly ignored: boolean;
+  /** Why it can't be dialled; `undefined` if it can. */
+  readonly fault: string | undefined;
 }
 
-/**
- * The concrete hosts of an SSH client configuration, in the order of their first mention. Patterns are rules, not
- * hosts. The grammar is ssh-config's, the meaning is worked out here: its own `compute` runs programs for
- * `Match exec` and for `CanonicalizeHostname`, and nothing in a configuration may be executed.
- */
-export function sshHosts(text: string): readonly SshHost[] {
-  const lines = [...SSHConfig.parse(text)];
-  const aliases = new Set(lines.filter(isSection('Host')).flatMap(({ value }) => wordsOf(value).filter(isConcrete)));
-  return [...aliases].map((alias) => ({ alias, hostName: hostNameOf(lines, alias) }));
+/** A concrete host that a `Host` line names. */
+export interface SshAlias {
+  readonly alias: string;
+  /** `file:line` of its first mention. */
+  readonly source: string;
 }
 
-type Directive = Extract<Line, { param: string }>;
-type Section = Extract<Line, { config: SSHConfig }>;
+/** Every concrete host that a `Host` line names anywhere, in order, whatever the conditions around that line. */
+export function* sshAliases(file: SshFile): Generator<SshAlias> {
+  const seen = new Set<string>();
+  for (const named of namedIn(file)) {
+    if (seen.has(named.alias)) continue;
+    seen.add(named.alias);
+    yield named;
+  }
+}
 
-const isDirective = (line: Line): line is Directive => line.type === LineType.DIRECTIVE;
+function* namedIn({ path, statements }: SshFile): Generator<SshAlias> {
+  for (const statement of statements) {
+    if (statement.kind === 'include') for (const file of statement.files) yield* namedIn(file);
+    if (statement.kind !== 'host') continue;
+    for (const alias of statement.patterns.names) yield { alias, source: `${path}:${statement.line}` };
+  }
+}
 
-const isSection =
-  (name: string) =>
-  (line: Line): line is Section =>
-    isDirective(line) && line.param.toLowerCase() === name.toLowerCase() && 'config' in line;
+/** What the configuration says of one alias. Pure: nothing is executed, looked up or read. */
+export function sshHost(file: SshFile, alias: string, localUser: string): SshHost {
+  const facts = new Facts(alias, localUser);
+  facts.apply(file, true);
+  const hostName = facts.hostName;
+  return {
+    alias,
+    hostName: hostName.slice(0, HOST_NAME_LENGTH_MAX),
+    port: facts.get('port') === undefined ? undefined : Number(facts.get('port')),
+    ignored: facts.get('ignore') === 'yes',
+    fault: hostNameFault(facts.get('hostName') ?? '', hostName),
+  };
+}
 
-const isConcrete = (pattern: string): boolean => !/[*?!]/.test(pattern);
+/** The values that were obtained so far, in OpenSSH's way: top to bottom, and the first one of each name counts. */
+class Facts {
+  private readonly values = new Map<SettingName, string>();
 
-const wordsOf = (value: Directive['value']): readonly string[] =>
-  typeof value === 'string' ? [value] : value.map(({ val }) => val);
+  constructor(
+    private readonly alias: string,
+    private readonly localUser: string,
+  ) {}
 
-/** The first `HostName` that applies wins, as in OpenSSH; `%h` in it is the alias. */
-function hostNameOf(lines: readonly Line[], alias: string): string {
-  for (const line of lines) {
-    if (!isDirective(line)) continue;
-    const candidates = isSection('Host')(line) ? matching(line, alias) : [line];
-    const found = candidates.find((directive) => isDirective(directive) && /^hostname$/i.test(directive.param));
-    if (found !== undefined && isDirective(found)) {
-      const hostName = wordsOf(found.value)[0] ?? alias;
-      return hostName.replace(/%([h%])/g, (_, token) => (token === 'h' ? alias : '%'));
+  get(name: SettingName): string | undefined {
+    return this.values.get(name);
+  }
+
+  /** `HostName` with its tokens replaced; case has no meaning in a name. */
+  get hostName(): string {
+    const template = this.values.get('hostName') ?? '%h';
+    return template.replace(/%([h%])/g, (_, token) => (token === 'h' ? this.alias : '%')).toLowerCase();
+  }
+
+  /** An included file starts in the state of its `Include` line, can't widen it, and leaves it as it was. */
+  apply({ statements }: SshFile, outer: boolean): void {
+    let active = outer;
+    for (const statement of statements) {
+      if (statement.kind === 'host' || statement.kind === 'match') active = outer && this.isMeant(statement);
+      else if (!active) continue;
+      else if (statement.kind === 'include') for (const file of statement.files) this.apply(file, active);
+      else if (!this.values.has(statement.name)) this.values.set(statement.name, statement.value);
     }
   }
-  return alias;
+
+  private isMeant(block: Extract<Statement, { kind: 'host' | 'match' }>): boolean {
+    if (block.kind === 'host') return block.patterns.matches(this.alias);
+    const { alias, localUser, hostName } = this;
+    return matchesCriteria(block.words, { alias, hostName, user: this.get('user') ?? localUser, localUser });
+  }
 }
 
-const matching = (section: Section, alias: string): readonly Line[] =>
-  glob([...wordsOf(section.value)], alias) ? [...section.config] : [];
+/** What is wrong with the name that would be dialled. `template` is `HostName` as it stands in the file. */
+function hostNameFault(template: string, hostName: string): string | undefined {
+  if (/%(?![h%])/.test(template.replaceAll('%%', ''))) {
+    return 'its HostName has a token other than %h and %%';
+  }
+  if (hostName.length > HOST_NAME_LENGTH_MAX) return `its name is longer than ${HOST_NAME_LENGTH_MAX} characters`;
+  if (hostName.includes('%')) return 'an address with a zone can not be part of a URL';
+  return /^[\p{L}\p{N}._:-]+$/u.test(hostName) ? undefined : 'its name is not that of a host';
+}
