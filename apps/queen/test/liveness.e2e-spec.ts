@@ -29,7 +29,13 @@ async function startTimelessQueen() {
     await app.close();
     state[Symbol.dispose]();
   };
-  return { clock, registry, directory: app.get(HiveDirectory), states, [Symbol.asyncDispose]: close };
+  const read = async (hive: FakeHive): Promise<void> => {
+    app.get(HiveDirectory).admit(endpoint(hive));
+    await eventually('the stream', () => hive.openStreams === 1);
+    hive.beat();
+    await eventually('connected', () => states.at(-1) === 'connected healthy');
+  };
+  return { clock, registry, states, read, [Symbol.asyncDispose]: close };
 }
 
 const describeState = ({ connection, health }: HiveStateEvent): string => `${connection} ${health}`;
@@ -48,10 +54,7 @@ describe('liveness, on the clock of the queen', () => {
   it('degrades at 3 intervals, tears down at 5, comes back with the next telemetry', async () => {
     await using hive = await FakeHive.start({ hiveId: 'gpu-a' });
     await using queen = await startTimelessQueen();
-    queen.directory.admit(endpoint(hive));
-    await eventually('the stream', () => hive.openStreams === 1);
-    hive.beat();
-    await eventually('connected', () => queen.states.at(-1) === 'connected healthy');
+    await queen.read(hive);
     queen.clock.advance(2_750);
     expect(queen.states.at(-1)).toBe('connected healthy');
     queen.clock.advance(500);
@@ -72,10 +75,7 @@ describe('liveness, on the clock of the queen', () => {
   it('blames no hive for the time that it stood still itself', async () => {
     await using hive = await FakeHive.start({ hiveId: 'gpu-a' });
     await using queen = await startTimelessQueen();
-    queen.directory.admit(endpoint(hive));
-    await eventually('the stream', () => hive.openStreams === 1);
-    hive.beat();
-    await eventually('connected', () => queen.states.at(-1) === 'connected healthy');
+    await queen.read(hive);
     queen.clock.stall(60_000);
     queen.clock.advance(1_000);
     expect(queen.states.at(-1)).toBe('connected healthy');

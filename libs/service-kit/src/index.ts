@@ -10,6 +10,7 @@ export { type ChosenUrl, isLoopback, urlHost, urlTowards } from './route.js';
 export { runService, type Service } from './run-service.js';
 export {
   integerSetting,
+  listenSettings,
   loadSettings,
   originSetting,
   type Settings,

@@ -60,6 +60,22 @@ export const originSetting = (spec: Common & { fallback: string | undefined }): 
   },
 });
 
+/** Where a service listens: `PREFIX_HOST`, this machine alone by default, and `PREFIX_PORT`, 0 for a free one. */
+export const listenSettings = (
+  prefix: string,
+  port: number,
+): Settings<{ readonly host: string; readonly port: number }> => ({
+  host: textSetting({ env: `${prefix}_HOST`, flag: 'host', help: 'address to listen on', fallback: '127.0.0.1' }),
+  port: integerSetting({
+    env: `${prefix}_PORT`,
+    flag: 'port',
+    help: 'port to listen on, 0 for a free one',
+    fallback: port,
+    min: 0,
+    max: 65_535,
+  }),
+});
+
 /**
  * Reads all settings: flag before environment before config file before default.
  * Throws `CONFIG_INVALID` with one sentence that names what makes no sense.

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { hiveIdFault, limits } from '#contracts';
 import {
   integerSetting,
+  listenSettings,
   loadSettings,
   originSetting,
   type Settings,
@@ -44,15 +45,7 @@ const defaultHiveId = (): string =>
     .slice(0, limits.HIVE_ID_LENGTH_MAX) || 'hive';
 
 const SETTINGS: Settings<HiveConfig> = {
-  host: textSetting({ env: 'HIVE_HOST', flag: 'host', help: 'address to listen on', fallback: '127.0.0.1' }),
-  port: integerSetting({
-    env: 'HIVE_PORT',
-    flag: 'port',
-    help: 'port to listen on, 0 for a free one',
-    fallback: 7835,
-    min: 0,
-    max: 65_535,
-  }),
+  ...listenSettings('HIVE', 7835),
   hiveId: textSetting({
     env: 'HIVE_ID',
     flag: 'id',

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import {
   integerSetting,
+  listenSettings,
   loadSettings,
   originSetting,
   type Settings,
@@ -38,15 +39,7 @@ const CONFIG_ENV = 'QUEEN_CONFIG';
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 const SETTINGS: Settings<QueenConfig> = {
-  host: textSetting({ env: 'QUEEN_HOST', flag: 'host', help: 'address to listen on', fallback: '127.0.0.1' }),
-  port: integerSetting({
-    env: 'QUEEN_PORT',
-    flag: 'port',
-    help: 'port to listen on, 0 for a free one',
-    fallback: 7833,
-    min: 0,
-    max: 65_535,
-  }),
+  ...listenSettings('QUEEN', 7833),
   publicUrl: originSetting({
     env: 'QUEEN_URL',
     flag: 'public-url',
