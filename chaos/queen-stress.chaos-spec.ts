@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 
 import { describe } from '@jest/globals';
@@ -97,8 +98,8 @@ describe('resources that run out', () => {
     using watch = new FleetWatch(queen.url);
     const startedMs = performance.now();
     measures.atMost('all telemetry flows', (await watch.allAfter(swarm.ids, 0)) - startedMs, 5_000);
-    await eventually('it warns', () => /WARN/.test(queen.process.stderr));
-    measures.tell('it says', /WARN\S* (.*)/.exec(queen.process.stderr)?.[1]?.trim() ?? 'nothing');
+    await eventually('it warns', () => / warn .*queen-state/.test(queen.process.stderr));
+    measures.tell('it says', / warn +\[[^\]]*\] (.*)/.exec(queen.process.stderr)?.[1]?.trim() ?? 'nothing');
     measures.exactly('the queen runs', String(queen.running), 'true');
   };
 
@@ -111,8 +112,9 @@ describe('resources that run out', () => {
   );
 
   scenario({ row: '22', name: '256 descriptors and 400 viewers', long: true, timeoutMs: 120_000 }, async (measures) => {
-    const under = ['sh', '-c', 'ulimit -n 256; exec "$@"', 'sh'];
-    await using queen = await QueenService.start({ under });
+    await using queen = await QueenService.start();
+    // Not from the start: Node opens more files than that while it loads modules.
+    execFileSync('prlimit', ['--pid', String(queen.pid), '--nofile=256:256']);
     await using stack = new Stack();
     const hive = stack.use(await HiveService.start('a', queen.url));
     const swarm = stack.use(await Swarm.start({ count: 20, queenUrl: queen.url }));
@@ -152,6 +154,6 @@ describe('resources that run out', () => {
     measures.atMost('shown as stopped', stoppedMs - endMs, 2_000);
     const listensMs = await hive.start();
     measures.atMost('telemetry after it listens', (await watch.telemetryAfter('a', listensMs)) - listensMs, 2_000);
-    measures.exactly('connections', connectionsTo(queen.pid, hive.url), 1);
+    await eventually('one connection', () => connectionsTo(queen.pid, hive.url) === 1);
   });
 });
