@@ -3,16 +3,18 @@
 #
 #   sudo tools/build-images.sh                             on a stand-in for node:24-slim, made here
 #   sudo NODE_IMAGE=node:24-slim tools/build-images.sh     on the real one, where it can be pulled
+#   sudo tools/build-images.sh FOLDER                      and writes both into the folder, for docker load -i
 #
 # Needs buildah, debootstrap, curl and npm. Leaves nothing behind. docs/containers.md says what it shows and what not.
 set -euo pipefail
-cd "$(dirname "$0")/.."
 
 readonly BASE=${NODE_IMAGE:-localhost/node:24-standin}
+readonly ARCHIVES=${1:+$(realpath "$1")}
 readonly WAIT_S=30
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/apiary-images.XXXXXX")
 readonly work
+cd "$(dirname "$0")/.."
 declare -A container runner
 
 main() {
@@ -22,6 +24,15 @@ main() {
   try_out
   step 'Sizes'
   store images --format '{{.Name}}:{{.Tag}}  {{.Size}}' --filter dangling=false
+  [[ -z $ARCHIVES ]] || archive queen hive
+}
+
+archive() {
+  mkdir -p "$ARCHIVES"
+  local service
+  for service; do
+    store push --quiet "localhost/apiary-$service" "docker-archive:$ARCHIVES/apiary-$service.tar:apiary-$service:latest"
+  done
 }
 
 step() { printf '\n== %s\n' "$*"; }
@@ -48,8 +59,8 @@ trap clean_up EXIT
 # What node:24-slim is: a small Debian, Node in /usr/local, npm, a user 1000.
 make_stand_in() {
   local rootfs=$work/rootfs from
-  step "Base: a stand-in for node:24-slim"
-  debootstrap --variant=minbase bookworm "$rootfs" >"$work/debootstrap.log" || fail "$(tail -n 5 "$work/debootstrap.log")"
+  step 'Base: a stand-in for node:24-slim'
+  debootstrap --variant=minbase bookworm "$rootfs" >"$work/base.log" || fail "$(tail -n 5 "$work/base.log")"
   rm -rf "$rootfs"/var/cache/apt/* "$rootfs"/var/lib/apt/lists/* "$rootfs"/usr/share/{doc,info,locale,man}/*
   (cd "$work" && npm pack --silent "node-linux-$(node -p process.arch)@24" npm@11)
   tar -xzf "$work"/node-linux-*.tgz -C "$rootfs/usr/local" --strip-components=1 package/bin/node
@@ -64,9 +75,11 @@ make_stand_in() {
     cp "$NODE_EXTRA_CA_CERTS" "$rootfs/etc/extra-ca-certs.pem"
     store config --env NODE_EXTRA_CA_CERTS=/etc/extra-ca-certs.pem "$from"
   fi
-  store add --quiet "$from" "$rootfs" / >/dev/null
+  # As an archive: a folder would all become root's.
+  tar -cf "$rootfs.tar" -C "$rootfs" .
+  store add --quiet "$from" "$rootfs.tar" / >/dev/null
   store commit --quiet --rm "$from" "$BASE" >/dev/null
-  rm -rf "$rootfs"
+  rm -rf "$rootfs" "$rootfs.tar"
 }
 
 build() {
@@ -98,7 +111,10 @@ try_out() {
 }
 
 # The image's own value of a list such as Entrypoint, one entry a line.
-listed() { store inspect --type image --format "{{range .Docker.Config.$2}}{{println .}}{{end}}" "localhost/apiary-$1" | sed '/^$/d'; }
+listed() {
+  store inspect --type image --format "{{range .Docker.Config.$2}}{{println .}}{{end}}" "localhost/apiary-$1" |
+    sed '/^$/d'
+}
 
 start() {
   local service=$1 entrypoint

@@ -6,7 +6,7 @@ const INNER_INTERFACE = /^(docker|br-|veth|cni|flannel|cali|virbr|lxc|lxdbr|podm
 
 /** Whether a bind address or URL host means this machine alone. */
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127\./.test(host);
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 /** Whether a bind address means every interface. */
@@ -32,8 +32,10 @@ export async function sourceAddressTowards(target: string): Promise<string | und
       socket.close();
       resolve(address);
     };
+    const connected = (error?: Error | null): void => done(error ? undefined : socket.address().address);
     socket.once('error', () => done(undefined));
-    socket.connect(Number(port) || 80, host, () => done(socket.address().address));
+    // A name that can't be resolved is told to the callback alone.
+    socket.connect(Number(port) || 80, host, connected);
   });
 }
 

@@ -6,6 +6,11 @@ import { ApiaryError, describeError } from '#contracts';
 const EXIT_CONFIG = 78;
 /** After a signal the process is gone within this time, whatever still hangs, in ms. */
 const SHUTDOWN_MS = 1_500;
+/**
+ * How long the system's resolver may take for one name: its threads can't be interrupted, not even by the end of the
+ * process, and there are only four. Whoever dials tries again anyway.
+ */
+const RESOLVER_OPTIONS = 'timeout:1 attempts:1';
 /** What `listen()` fails with when the address is the fault of the settings. */
 const ADDRESS_FAULTS = new Set(['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN']);
 
@@ -28,6 +33,7 @@ export async function runService<C extends { readonly host: string; readonly por
     process.stdout.write(service.help);
     return;
   }
+  process.env['RES_OPTIONS'] ??= RESOLVER_OPTIONS;
   try {
     const config = service.load(argv);
     const app = await service.create(config);
