@@ -1,7 +1,7 @@
 import { describe } from '@jest/globals';
 
 import { Colony, CONVERGED_MS } from './colony/colony.js';
-import { FAULTS } from './colony/faults.js';
+import { FAULTS, type Misfortune } from './colony/faults.js';
 import { mode } from './harness/mode.js';
 import { SeededRandom } from './harness/random.js';
 import { scenario } from './harness/scenario.js';
@@ -11,26 +11,25 @@ const LAST_STEP_MS = 90_000;
 const START_MS = 60_000;
 
 const MINUTES_DEFAULT = 2;
-const SHORT_MINUTES = 0.2;
 
 const seed = mode.seed ?? 1;
-const minutes = mode.minutes ?? (mode.long ? MINUTES_DEFAULT : SHORT_MINUTES);
+const minutes = mode.minutes ?? MINUTES_DEFAULT;
 
 describe('everything, mixed', () => {
   scenario(
     {
       row: 'all',
+      long: true,
       name: `random faults, seed ${seed}, ${minutes} min`,
       timeoutMs: minutes * 60_000 + LAST_STEP_MS + START_MS,
     },
     async (measures) => {
       const random = new SeededRandom(seed);
-      await using colony = await Colony.start(mode.long ? random.between(3, 10) : 3);
+      await using colony = await Colony.start(random.between(3, 10));
       const endMs = performance.now() + minutes * 60_000;
       const [breaches, convergedMs]: [string[], number[]] = [[], []];
       for (let step = 1; performance.now() < endMs; step++) {
-        // Now and then two things go wrong at once.
-        const faults = Array.from({ length: random.next() < 0.3 ? 2 : 1 }, () => random.pick(FAULTS)(colony, random));
+        const faults = misfortunes(colony, random);
         const what = faults.map((fault) => fault.what).join(' + ');
         await Promise.all(faults.map((fault) => fault.run()));
         const healedMs = await colony.heal();
@@ -38,8 +37,10 @@ describe('everything, mixed', () => {
         convergedMs.push(tookMs);
         const found = Number.isFinite(tookMs) ? await colony.breaches() : [`not whole within ${CONVERGED_MS} ms`];
         breaches.push(...found.map((breach) => `step ${step} (${what}): ${breach}`));
-        tell(`seed ${seed} step ${step}: ${what}: whole after ${(tookMs / 1000).toFixed(1)} s; ${colony.footprint()}`);
-        if (found.length > 0) tell(`  BREACH ${found.join('; ')}`);
+        process.stderr.write(
+          `seed ${seed} step ${step}: ${what}: whole after ${(tookMs / 1000).toFixed(1)} s; ${colony.footprint()}\n`,
+        );
+        if (found.length > 0) process.stderr.write(`  BREACH ${found.join('; ')}\n`);
         if (!Number.isFinite(tookMs)) break;
       }
       measures.tell('hives', String(colony.ids.length));
@@ -51,8 +52,11 @@ describe('everything, mixed', () => {
   );
 });
 
-function tell(line: string): void {
-  if (mode.long) process.stderr.write(`${line}\n`);
+/** Now and then two things go wrong at once. */
+function misfortunes(colony: Colony, random: SeededRandom): readonly Misfortune[] {
+  const draw = (): Misfortune => random.pick(FAULTS)(colony, random);
+  const [one, other] = [draw(), draw()];
+  return random.next() < 0.3 && other.whom !== one.whom ? [one, other] : [one];
 }
 
 const median = (values: readonly number[]): number =>

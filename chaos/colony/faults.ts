@@ -6,8 +6,17 @@ import type { SeededRandom } from '../harness/random.js';
 import { announce, type Service } from '../harness/service.js';
 import type { Colony } from './colony.js';
 
-/** Something that happens to a colony; may leave it hurt. Picks its victims when it is drawn, not when it runs. */
-export type Fault = (colony: Colony, random: SeededRandom) => { readonly what: string; run(): Promise<void> };
+/** Something that is about to happen. */
+export interface Misfortune {
+  readonly what: string;
+  /** To whom: the same one can't be killed twice at once. */
+  readonly whom: string;
+  /** May leave its victim hurt. */
+  run(): Promise<void>;
+}
+
+/** A kind of misfortune; picks its victim when it is drawn, not when it happens. */
+export type Fault = (colony: Colony, random: SeededRandom) => Misfortune;
 
 const KINDS = Object.keys(HOSTILE) as (keyof typeof HOSTILE)[];
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
@@ -21,6 +30,7 @@ const killHive: Fault = (colony, random) => {
   const { hive, hiveId } = random.pick(colony.real);
   const [signal, awayMs] = [random.pick(['SIGKILL', 'SIGTERM'] as const), random.between(0, 5_000)];
   return {
+    whom: hiveId,
     what: `${signal} ${hiveId}, back after ${seconds(awayMs)}`,
     async run() {
       if (!hive.running) return;
@@ -34,6 +44,7 @@ const killHive: Fault = (colony, random) => {
 const moveHive: Fault = (colony, random) => {
   const { hive, hiveId } = random.pick(colony.real.filter(({ path }) => path === undefined));
   return {
+    whom: hiveId,
     what: `SIGKILL ${hiveId}, back on another port`,
     async run() {
       if (!hive.running) return;
@@ -47,6 +58,7 @@ const freezeHive: Fault = (colony, random) => {
   const { hive, hiveId } = random.pick(colony.real);
   const forMs = random.between(500, 9_000);
   return {
+    whom: hiveId,
     what: `SIGSTOP ${hiveId} for ${seconds(forMs)}`,
     async run() {
       if (!hive.running) return;
@@ -60,6 +72,7 @@ const freezeHive: Fault = (colony, random) => {
 const killQueen: Fault = (colony, random) => {
   const [signal, awayMs] = [random.pick(['SIGKILL', 'SIGTERM'] as const), random.between(0, 5_000)];
   return {
+    whom: 'the queen',
     what: `${signal} the queen, back after ${seconds(awayMs)}`,
     async run() {
       if (!colony.queen.running) return;
@@ -73,6 +86,7 @@ const killQueen: Fault = (colony, random) => {
 const freezeQueen: Fault = (colony, random) => {
   const forMs = random.between(500, 10_000);
   return {
+    whom: 'the queen',
     what: `SIGSTOP the queen for ${seconds(forMs)}`,
     async run() {
       if (!colony.queen.running) return;
@@ -95,6 +109,7 @@ const hurtPath: Fault = (colony, random) => {
   ]);
   const sudden = random.pick(['nothing', 'a reset', 'a half-close'] as const);
   return {
+    whom: hiveId,
     what: `path of ${hiveId}: ${JSON.stringify(toxics)} and ${sudden} for ${seconds(forMs)}`,
     async run() {
       if (path === undefined) return;
@@ -111,6 +126,7 @@ const turnBad: Fault = (colony, random) => {
   const resident = random.pick(colony.fake);
   const [kind, forMs] = [random.pick(KINDS), random.between(1_000, 8_000)];
   return {
+    whom: resident.hiveId,
     what: `${resident.hiveId} ${kind} for ${seconds(forMs)}`,
     async run() {
       resident.turnBad(kind);
@@ -123,6 +139,7 @@ const jumpClock: Fault = (colony, random) => {
   const { fake, hiveId } = random.pick(colony.fake);
   const hours = random.pick([-8_760, -1, 1, 8_760]);
   return {
+    whom: hiveId,
     what: `the clock of ${hiveId} jumps by ${hours} h`,
     run() {
       fake.beat({ timestamp: new Date(Date.now() + hours * 3_600_000).toISOString() });
@@ -134,6 +151,7 @@ const jumpClock: Fault = (colony, random) => {
 const callOften: Fault = (colony, random) => {
   const { hiveId, url } = random.pick(colony.residents);
   return {
+    whom: hiveId,
     what: `50 callbacks for ${hiveId} at once`,
     async run() {
       const body = { hive_id: hiveId, hive_url: url };
@@ -145,6 +163,7 @@ const callOften: Fault = (colony, random) => {
 const contest: Fault = (colony, random) => {
   const [one, other] = [random.pick(colony.residents), random.pick(colony.residents)];
   return {
+    whom: one.hiveId,
     what: `somebody at the URL of ${other.hiveId} claims to be ${one.hiveId}`,
     async run() {
       const body = { hive_id: one.hiveId, hive_url: other.url, boot_id: 'somebody' };
@@ -156,6 +175,7 @@ const contest: Fault = (colony, random) => {
 const crowd: Fault = (colony, random) => {
   const [count, forMs] = [random.between(5, 40), random.between(500, 4_000)];
   return {
+    whom: 'the viewers',
     what: `${count} viewers for ${seconds(forMs)}, half of which do not read`,
     async run() {
       const viewers = Array.from({ length: count }, () => new SseProbe(`${colony.queen.url}/v1/heartbeats/stream`));
