@@ -57,7 +57,7 @@ describe('a network that fails', () => {
     end: (network: Network) => network.plugIn('hive'),
   };
   const cuts: readonly (Cut & { long: boolean })[] = [
-    { name: 'cut without FIN for 8 s', lastsMs: 8_000, recoveredMs: 6_000, long: false, ...silent },
+    { name: 'cut without FIN for 7 s', lastsMs: 7_000, recoveredMs: 6_000, long: false, ...silent },
     { name: 'cut without FIN for 15 s', lastsMs: 15_000, recoveredMs: 6_000, long: true, ...silent },
     { name: 'link of the hive down for 15 s', lastsMs: 15_000, recoveredMs: 6_000, long: true, ...linkDown },
     { name: 'cut without FIN for ten minutes', lastsMs: 600_000, recoveredMs: 31_000, long: true, ...silent },

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 
 import { describe } from '@jest/globals';
@@ -6,17 +7,20 @@ import { eventually, SseProbe, Swarm, TempTree } from '#testing';
 
 import { FleetWatch } from './harness/fleet-watch.js';
 import { lasting } from './harness/lasting.js';
-import { mountsImpossible } from './harness/mounts.js';
+import { mode } from './harness/mode.js';
+import { mountsImpossible, prlimitMissing } from './harness/abilities.js';
 import { Pair } from './harness/pair.js';
 import { connectionsTo, residentMbOf } from './harness/process-facts.js';
 import { type Measures, scenario } from './harness/scenario.js';
 import { HiveService, hivesOf, QueenService, untilHealthy } from './harness/service.js';
 import { Stack } from './harness/stack.js';
 
+/** Longer than the silence after which a stream is torn down, or than that after which a hive is down. */
+const FROZEN_MS = mode.long ? 10_000 : 6_000;
 const STREAM = '/v1/heartbeats/stream';
 
 describe('a queen that stands still', () => {
-  scenario({ row: '19', name: 'queen stopped for 10 s, 20 hives' }, async (measures) => {
+  scenario({ row: '19', name: `queen stopped for ${FROZEN_MS / 1000} s, 20 hives` }, async (measures) => {
     await using queen = await QueenService.start();
     await using swarm = await Swarm.start({ count: 20, queenUrl: queen.url });
     using watch = new FleetWatch(queen.url);
@@ -25,7 +29,7 @@ describe('a queen that stands still', () => {
     const opened = swarm.hives.map(({ openedMs }) => openedMs.length);
     const frozenMs = performance.now();
     queen.process.freeze();
-    await lasting(10_000).finally(() => queen.process.thaw());
+    await lasting(FROZEN_MS).finally(() => queen.process.thaw());
     const thawedMs = performance.now();
     measures.atMost('all telemetry flows', (await watch.allAfter(swarm.ids, thawedMs)) - thawedMs, 2_000);
     await watch.allAfter(swarm.ids, performance.now() + 1_000);
@@ -97,8 +101,8 @@ describe('resources that run out', () => {
     using watch = new FleetWatch(queen.url);
     const startedMs = performance.now();
     measures.atMost('all telemetry flows', (await watch.allAfter(swarm.ids, 0)) - startedMs, 5_000);
-    await eventually('it warns', () => /WARN/.test(queen.process.stderr));
-    measures.tell('it says', /WARN\S* (.*)/.exec(queen.process.stderr)?.[1]?.trim() ?? 'nothing');
+    await eventually('it warns', () => / warn .*queen-state/.test(queen.process.stderr));
+    measures.tell('it says', / warn +\[[^\]]*\] (.*)/.exec(queen.process.stderr)?.[1]?.trim() ?? 'nothing');
     measures.exactly('the queen runs', String(queen.running), 'true');
   };
 
@@ -110,36 +114,40 @@ describe('resources that run out', () => {
     withStateDir(measures, (dir) => `mount -t tmpfs -o ro tmpfs ${dir}`),
   );
 
-  scenario({ row: '22', name: '256 descriptors and 400 viewers', long: true, timeoutMs: 120_000 }, async (measures) => {
-    const under = ['sh', '-c', 'ulimit -n 256; exec "$@"', 'sh'];
-    await using queen = await QueenService.start({ under });
-    await using stack = new Stack();
-    const hive = stack.use(await HiveService.start('a', queen.url));
-    const swarm = stack.use(await Swarm.start({ count: 20, queenUrl: queen.url }));
-    using watch = new FleetWatch(queen.url);
-    const ids = ['a', ...swarm.ids];
-    await watch.allAfter(ids, 0);
-    const crowdMs = performance.now();
-    const viewers = Array.from({ length: 400 }, () => new SseProbe(`${queen.url}${STREAM}`));
-    try {
-      await lasting(5_000);
-      measures.exactly('the queen runs', String(queen.running), 'true');
-      const gaps = ids.map((id) => watch.gapsBetween(id, crowdMs, performance.now()));
-      measures.exactly('samples missed', Math.max(...gaps), 0);
-      measures.exactly('hives called down', watch.changesAfter(crowdMs).length, 0);
-      measures.tell('viewers served', String(viewers.filter(({ events }) => events.length > 0).length));
-      await hive.kill();
-      const listensMs = await hive.start();
-      const backMs = await watch.telemetryAfter('a', listensMs, 10_000).catch(() => Number.POSITIVE_INFINITY);
-      measures.atMost('a hive that restarts is read again', backMs - listensMs, 5_000);
-    } finally {
-      for (const viewer of viewers) viewer[Symbol.dispose]();
-    }
-    await eventually('the queen answers', async () => (await hivesOf(queen.url)).length === ids.length);
-    await untilHealthy(queen.url, ids);
-  });
+  scenario(
+    { row: '22', name: '256 descriptors and 400 viewers', impossible: prlimitMissing, long: true, timeoutMs: 120_000 },
+    async (measures) => {
+      await using queen = await QueenService.start();
+      // Not from the start: Node opens more files than that while it loads modules.
+      execFileSync('prlimit', ['--pid', String(queen.pid), '--nofile=256:256']);
+      await using stack = new Stack();
+      const hive = stack.use(await HiveService.start('a', queen.url));
+      const swarm = stack.use(await Swarm.start({ count: 20, queenUrl: queen.url }));
+      using watch = new FleetWatch(queen.url);
+      const ids = ['a', ...swarm.ids];
+      await watch.allAfter(ids, 0);
+      const crowdMs = performance.now();
+      const viewers = Array.from({ length: 400 }, () => new SseProbe(`${queen.url}${STREAM}`));
+      try {
+        await lasting(5_000);
+        measures.exactly('the queen runs', String(queen.running), 'true');
+        const gaps = ids.map((id) => watch.gapsBetween(id, crowdMs, performance.now()));
+        measures.exactly('samples missed', Math.max(...gaps), 0);
+        measures.exactly('hives called down', watch.changesAfter(crowdMs).length, 0);
+        measures.tell('viewers served', String(viewers.filter(({ events }) => events.length > 0).length));
+        await hive.kill();
+        const listensMs = await hive.start();
+        const backMs = await watch.telemetryAfter('a', listensMs, 10_000).catch(() => Number.POSITIVE_INFINITY);
+        measures.atMost('a hive that restarts is read again', backMs - listensMs, 5_000);
+      } finally {
+        for (const viewer of viewers) viewer[Symbol.dispose]();
+      }
+      await eventually('the queen answers', async () => (await hivesOf(queen.url)).length === ids.length);
+      await untilHealthy(queen.url, ids);
+    },
+  );
 
-  scenario({ row: '18', name: 'SIGTERM of a hive: it says goodbye and comes back' }, async (measures) => {
+  scenario({ row: '18', name: 'SIGTERM of a hive: it says goodbye and comes back', long: true }, async (measures) => {
     await using fleet = await Pair.start();
     const { queen, hive, watch } = fleet;
     const endMs = performance.now();
@@ -152,6 +160,6 @@ describe('resources that run out', () => {
     measures.atMost('shown as stopped', stoppedMs - endMs, 2_000);
     const listensMs = await hive.start();
     measures.atMost('telemetry after it listens', (await watch.telemetryAfter('a', listensMs)) - listensMs, 2_000);
-    measures.exactly('connections', connectionsTo(queen.pid, hive.url), 1);
+    await eventually('one connection', () => connectionsTo(queen.pid, hive.url) === 1);
   });
 });

@@ -1,5 +1,3 @@
-import { fileURLToPath } from 'node:url';
-
 /** What a run of the chaos suite was asked for; the only place that looks at the environment. */
 export const mode = {
   /** Whether the scenarios run that take minutes; they don't in `npm test`. */
@@ -8,8 +6,8 @@ export const mode = {
   seed: numberOf('CHAOS_SEED'),
   /** Length of the random run. */
   minutes: numberOf('CHAOS_MINUTES'),
-  /** Where every scenario leaves one line of JSON. */
-  report: process.env['CHAOS_REPORT'] ?? fileURLToPath(new URL('../report.jsonl', import.meta.url)),
+  /** Where every scenario leaves one line of JSON; `undefined` for nowhere. */
+  report: process.env['CHAOS_REPORT'],
 } as const;
 
 function numberOf(name: string): number | undefined {

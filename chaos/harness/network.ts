@@ -23,12 +23,9 @@ export class Network implements Disposable {
   private readonly router = `${this.id}-router`;
   private readonly namespaces: string[] = [];
   private readonly legs = new Map<string, { readonly index: number; address: string }>();
-  private readonly cleanUp = (): void => this[Symbol.dispose]();
 
   constructor(hostNames: readonly string[]) {
     removeLeftovers();
-    // A test that is cut off must leave nothing behind either.
-    process.once('exit', this.cleanUp);
     try {
       this.addNamespace(this.router);
       ip('netns', 'exec', this.router, 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward');
@@ -117,7 +114,6 @@ export class Network implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    process.removeListener('exit', this.cleanUp);
     for (const namespace of this.namespaces.splice(0)) removeNamespace(namespace);
   }
 
@@ -179,7 +175,7 @@ function removeNamespace(namespace: string): void {
   }
 }
 
-/** Namespaces of runs that were killed before they could clean up. */
+/** Namespaces of runs that were killed before they could clean up: nothing in Jest runs at the end of a process. */
 function removeLeftovers(): void {
   for (const line of ip('netns', 'list').split('\n')) {
     const [namespace = ''] = line.split(' ');

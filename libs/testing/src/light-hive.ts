@@ -27,8 +27,8 @@ export interface SentCallback {
 /** A hive of a swarm: the whole protocol of a real one, samples that were encoded beforehand, no timer of its own. */
 export class LightHive implements AsyncDisposable {
   readonly callbacks: SentCallback[] = [];
-  /** Stream requests so far. */
-  opened = 0;
+  /** When each stream so far was asked for. */
+  readonly openedMs: number[] = [];
   seq = 0;
 
   private readonly server: Server;
@@ -143,7 +143,7 @@ export class LightHive implements AsyncDisposable {
 
   /** A second stream of the same queen ends the first: that one is a leftover. */
   private open(queenId: string, response: ServerResponse): void {
-    this.opened += 1;
+    this.openedMs.push(performance.now());
     for (const [stream, reader] of this.streams) {
       if (reader === queenId) this.close(stream);
     }
