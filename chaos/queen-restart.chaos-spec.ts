@@ -184,7 +184,7 @@ describe('callbacks', () => {
     await lasting(8_000);
     path.heal();
     await lasting(4_000);
-    measures.exactly('callbacks', path.taken, 1);
+    measures.exactly('callbacks', path.used, 1);
     measures.exactly('connections', connectionsTo(queen.pid, hive.url), 1);
     measures.exactly('samples missed', watch.gapsBetween('a', 0, performance.now()), 0);
   });

@@ -40,8 +40,8 @@ interface Pair {
 /** Stands between two processes on the loopback and does to their connections what a bad network does. */
 export class ToxicProxy implements AsyncDisposable {
   readonly toxics: Toxics = { ...HEALTHY };
-  /** Connections that it took so far. */
-  taken = 0;
+  /** Connections so far over which the client said anything: an HTTP client may open one in advance. */
+  used = 0;
   private readonly pairs = new Set<Pair>();
   private readonly server: Server;
 
@@ -59,11 +59,6 @@ export class ToxicProxy implements AsyncDisposable {
 
   get url(): string {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
-  }
-
-  /** Connections that stand now. */
-  get open(): number {
-    return this.pairs.size;
   }
 
   /** Passes new connections on to another origin; those that stand stay where they are. */
@@ -99,7 +94,6 @@ export class ToxicProxy implements AsyncDisposable {
   }
 
   private take(client: Socket): void {
-    this.taken += 1;
     client.on('error', () => client.destroy());
     if (this.toxics.refusing) {
       client.destroy();
@@ -121,7 +115,10 @@ export class ToxicProxy implements AsyncDisposable {
   /** Carries one direction, piece by piece, until it ends; its end is carried on too. */
   private async pump(from: Socket, to: Socket, isReply = false): Promise<void> {
     try {
+      let isFirst = true;
       for await (const chunk of from) {
+        if (isFirst && !isReply) this.used += 1;
+        isFirst = false;
         await this.delay();
         for (const piece of this.pieces(chunk as Buffer)) {
           await this.whenHealed(isReply);
