@@ -10,13 +10,18 @@ import { announce, hivesOf, HiveService, QueenService, untilHealthy } from './ha
 import { ToxicProxy } from './harness/toxic-proxy.js';
 
 /** Kills the queen of a swarm, lets it come back after `outageMs`, and looks on for `quietMs` once all flows again. */
-async function restartUnder(count: number, outageMs: number, quietMs = 3_000) {
+async function restartUnder(
+  count: number,
+  outageMs: number,
+  { quietMs = 3_000, forgets = false }: { quietMs?: number; forgets?: boolean } = {},
+) {
   await using queen = await QueenService.start();
   await using swarm = await Swarm.start({ count, queenUrl: queen.url });
   using watch = new FleetWatch(queen.url);
   await watch.allAfter(swarm.ids, 0, 60_000);
   const callbacksBefore = swarm.callbacks().get(200) ?? 0;
   await queen.kill();
+  if (forgets) queen.loseMemory();
   await lasting(outageMs);
   const listensMs = await queen.start();
   const allMs = await watch.allAfter(swarm.ids, listensMs, 60_000);
@@ -52,7 +57,7 @@ describe('a queen that dies', () => {
   scenario(
     { row: '1', name: 'queen killed and back after 60 s, 100 hives', long: true, timeoutMs: 180_000 },
     async (measures) => {
-      const { tookMs, streams, falseDowns } = await restartUnder(100, 60_000, 30_000);
+      const { tookMs, streams, falseDowns } = await restartUnder(100, 60_000, { quietMs: 30_000 });
       measures.atMost('all telemetry flows', tookMs, 5_000);
       measures.exactly('false downs in 30 s', falseDowns, 0);
       measures.exactly('streams per hive', streams, 1);
@@ -72,6 +77,18 @@ describe('a queen that dies', () => {
 });
 
 describe('a herd', () => {
+  scenario(
+    { row: '13', name: 'queen back without its memory, 1,000 hives', long: true, timeoutMs: 120_000 },
+    async (measures) => {
+      const { tookMs, streams, refused, rate, callbacks } = await restartUnder(1_000, 0, { forgets: true });
+      measures.atMost('all telemetry flows', tookMs, 10_000);
+      measures.noMore('streams opened in a second, most', rate, 300);
+      measures.exactly('streams per hive', streams, 1);
+      measures.noMore('callbacks per hive', callbacks / 1_000, 2);
+      measures.tell('callbacks told to come later', String(refused));
+    },
+  );
+
   scenario({ row: '13', name: 'more callbacks than the queen can dial', long: true }, async (measures) => {
     await using queen = await QueenService.start({ args: ['--dials-per-s', '1'] });
     const [count, atOnce] = [2_200, 100];
