@@ -1,11 +1,12 @@
 import { describe } from '@jest/globals';
 
-import { eventually, TempTree } from '#testing';
+import { eventually, SseProbe, TempTree } from '#testing';
 
 import { NetworkFleet } from './harness/network-fleet.js';
 import { Network, networksImpossible } from './harness/network.js';
 import { lasting } from './harness/lasting.js';
-import { connectionsTo } from './harness/process-facts.js';
+import { Portal } from './harness/portal.js';
+import { connectionsTo, connectionsWith, residentMbOf } from './harness/process-facts.js';
 import { type Measures, scenario, type Scenario } from './harness/scenario.js';
 import { announce, hiveOf, untilHealthy } from './harness/service.js';
 
@@ -103,6 +104,46 @@ describe('a network that fails', () => {
     const healedMs = performance.now();
     measures.atMost('live after it heals', (await fleet.watch.telemetryAfter('a', healedMs)) - healedMs, 6_000);
   });
+
+  inNetwork({ row: '4a', name: 'bursts of loss: 0.4 s of every 2 s, for 20 s', long: true }, async (measures) => {
+    await using fleet = await NetworkFleet.start();
+    await untilHealthy(fleet.portal.url, ['a']);
+    const fromMs = performance.now();
+    for (let burst = 0; burst < 10; burst++) {
+      fleet.network.cut('queen', 'hive');
+      await lasting(400);
+      fleet.network.heal('queen', 'hive');
+      await lasting(1_600);
+    }
+    await fleet.watch.telemetryAfter('a', performance.now());
+    measures.exactly('changes of state', fleet.watch.changesAfter(fromMs).length, 0);
+    measures.exactly('samples missed', fleet.watch.gapsBetween('a', fromMs, performance.now()), 0);
+    measures.exactly('connections', connectionsTo(fleet.queen.pid, HIVE_PORT_URL), 1);
+  });
+
+  inNetwork(
+    { row: '4b', name: 'a viewer is cut off without FIN', long: true, timeoutMs: 700_000 },
+    async (measures) => {
+      const network = new Network(['queen', 'hive', 'viewer']);
+      await using fleet = await NetworkFleet.on(network);
+      await fleet.queen.start();
+      await fleet.hive.start();
+      await fleet.watch.telemetryAfter('a', 0);
+      const { address } = network.host('queen');
+      await using portal = await Portal.to(network.host('viewer'), 7833, address);
+      using viewer = new SseProbe(`${portal.url}/v1/heartbeats/stream`);
+      await viewer.waitFor('telemetry', ({ json }) => json['type'] === 'hive_telemetry');
+      const memoryMb = residentMbOf(fleet.queen.pid);
+      const held = (): number => connectionsWith(fleet.queen.pid, network.host('viewer').address);
+      measures.exactly('connections before', held(), 1);
+      network.cut('queen', 'viewer');
+      const cutMs = performance.now();
+      await eventually('the queen lets go of it', () => held() === 0, 650_000);
+      measures.atMost('its connection is dropped', performance.now() - cutMs, 600_000);
+      measures.noMore('memory of the queen grew by', residentMbOf(fleet.queen.pid) - memoryMb, 40, ' MiB');
+      measures.exactly('samples that another viewer missed', fleet.watch.gapsBetween('a', cutMs, performance.now()), 0);
+    },
+  );
 
   inNetwork(
     { row: '9', name: 'the address of a running hive changes', long: true, timeoutMs: 400_000 },

@@ -7,18 +7,25 @@ import { lasting } from './harness/lasting.js';
 import { connectionsTo } from './harness/process-facts.js';
 import { scenario } from './harness/scenario.js';
 import { announce, hivesOf, HiveService, QueenService, untilHealthy } from './harness/service.js';
+import { ToxicProxy } from './harness/toxic-proxy.js';
 
-/** Kills the queen of a swarm and lets it come back after `outageMs`; when all telemetry flowed again. */
-async function restartUnder(count: number, outageMs: number) {
+/** Kills the queen of a swarm, lets it come back after `outageMs`, and looks on for `quietMs` once all flows again. */
+async function restartUnder(
+  count: number,
+  outageMs: number,
+  { quietMs = 3_000, forgets = false }: { quietMs?: number; forgets?: boolean } = {},
+) {
   await using queen = await QueenService.start();
   await using swarm = await Swarm.start({ count, queenUrl: queen.url });
   using watch = new FleetWatch(queen.url);
   await watch.allAfter(swarm.ids, 0, 60_000);
   const callbacksBefore = swarm.callbacks().get(200) ?? 0;
   await queen.kill();
+  if (forgets) queen.loseMemory();
   await lasting(outageMs);
   const listensMs = await queen.start();
   const allMs = await watch.allAfter(swarm.ids, listensMs, 60_000);
+  await watch.allAfter(swarm.ids, allMs + quietMs, quietMs + 10_000);
   const falseDowns = watch.changesAfter(allMs).filter(({ health }) => health === 'down').length;
   const streams = Math.max(...swarm.hives.map(({ openStreams }) => openStreams));
   const callbacks = (swarm.callbacks().get(200) ?? 0) - callbacksBefore;
@@ -50,8 +57,9 @@ describe('a queen that dies', () => {
   scenario(
     { row: '1', name: 'queen killed and back after 60 s, 100 hives', long: true, timeoutMs: 180_000 },
     async (measures) => {
-      const { tookMs, streams } = await restartUnder(100, 60_000);
+      const { tookMs, streams, falseDowns } = await restartUnder(100, 60_000, { quietMs: 30_000 });
       measures.atMost('all telemetry flows', tookMs, 5_000);
+      measures.exactly('false downs in 30 s', falseDowns, 0);
       measures.exactly('streams per hive', streams, 1);
     },
   );
@@ -69,6 +77,18 @@ describe('a queen that dies', () => {
 });
 
 describe('a herd', () => {
+  scenario(
+    { row: '13', name: 'queen back without its memory, 1,000 hives', long: true, timeoutMs: 120_000 },
+    async (measures) => {
+      const { tookMs, streams, refused, rate, callbacks } = await restartUnder(1_000, 0, { forgets: true });
+      measures.atMost('all telemetry flows', tookMs, 10_000);
+      measures.noMore('streams opened in a second, most', rate, 300);
+      measures.exactly('streams per hive', streams, 1);
+      measures.noMore('callbacks per hive', callbacks / 1_000, 2);
+      measures.tell('callbacks told to come later', String(refused));
+    },
+  );
+
   scenario({ row: '13', name: 'more callbacks than the queen can dial', long: true }, async (measures) => {
     await using queen = await QueenService.start({ args: ['--dials-per-s', '1'] });
     const [count, atOnce] = [2_200, 100];
@@ -168,6 +188,22 @@ describe('callbacks', () => {
     measures.exactly('connections', connectionsTo(queen.pid, hive.url), 1);
     measures.exactly('hives', (await hivesOf(queen.url)).length, 1);
     await untilHealthy(queen.url, ['a']);
+  });
+
+  scenario({ row: '12', name: 'the answer to a callback never arrives', long: true }, async (measures) => {
+    await using queen = await QueenService.start();
+    await using path = await ToxicProxy.start(queen.url);
+    path.toxics.mute = true;
+    using watch = new FleetWatch(queen.url);
+    await using hive = await HiveService.create('a', path.url);
+    const listensMs = await hive.start();
+    measures.atMost('telemetry', (await watch.telemetryAfter('a', 0)) - listensMs, 2_000);
+    await lasting(8_000);
+    path.heal();
+    await lasting(4_000);
+    measures.exactly('callbacks', path.used, 1);
+    measures.exactly('connections', connectionsTo(queen.pid, hive.url), 1);
+    measures.exactly('samples missed', watch.gapsBetween('a', 0, performance.now()), 0);
   });
 
   scenario({ row: '12', name: 'steady state for 60 s, 10 hives', long: true, timeoutMs: 120_000 }, async (measures) => {

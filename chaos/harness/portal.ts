@@ -10,7 +10,7 @@ import type { NetworkHost } from './network.js';
 
 const SCRIPT = fileURLToPath(new URL('./far-end.mjs', import.meta.url));
 
-/** A port of the loopback here that leads to a port of the loopback on a host of a made network. */
+/** A port of the loopback here whose connections go on from a host of a made network. */
 export class Portal implements AsyncDisposable {
   private readonly folder = mkdtempSync(join(tmpdir(), 'apiary-portal-'));
   private readonly path = join(this.folder, 'socket');
@@ -18,15 +18,15 @@ export class Portal implements AsyncDisposable {
   private readonly sockets = new Set<Socket>();
   private readonly server: Server;
 
-  private constructor({ under }: NetworkHost, port: number) {
-    const [program, ...words] = [...under, process.execPath, SCRIPT, this.path, String(port)];
+  private constructor({ under }: NetworkHost, port: number, address: string) {
+    const [program, ...words] = [...under, process.execPath, SCRIPT, this.path, address, String(port)];
     this.child = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.server = createServer((outside) => this.carry(outside));
   }
 
-  /** Stays open whatever happens to the process that listens on the host. */
-  static async to(host: NetworkHost, port: number): Promise<Portal> {
-    const portal = new Portal(host, port);
+  /** To a port of the host itself or of another one; stays open whatever happens to the process that listens there. */
+  static async to(host: NetworkHost, port: number, address = '127.0.0.1'): Promise<Portal> {
+    const portal = new Portal(host, port, address);
     if (portal.child.stdout !== null) await once(portal.child.stdout, 'data');
     portal.server.listen(0, '127.0.0.1');
     await once(portal.server, 'listening');

@@ -12,20 +12,36 @@ export function residentMbOf(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE_MB;
 }
 
-/** The remote ports of the established TCP (IPv4) connections of a process, as its own network namespace has them. */
-export function remotePortsOf(pid: number): readonly number[] {
-  const inodes = new Set(socketInodesOf(pid));
-  const lines = readFileSync(`/proc/${pid}/net/tcp`, 'utf8').trim().split('\n').slice(1);
-  return lines.flatMap((line) => {
-    const [, , remote = '', state, , , , , , inode = ''] = line.trim().split(/\s+/);
-    return state === ESTABLISHED && inodes.has(inode) ? [Number.parseInt(remote.split(':')[1] ?? '', 16)] : [];
-  });
+interface Remote {
+  readonly address: string;
+  readonly port: number;
 }
 
 /** Established connections of a process to the port of this URL. */
 export function connectionsTo(pid: number, url: string): number {
   const port = Number(new URL(url).port);
-  return remotePortsOf(pid).filter((remote) => remote === port).length;
+  return remotesOf(pid).filter((remote) => remote.port === port).length;
+}
+
+/** Established connections of a process with this IPv4 address. */
+export const connectionsWith = (pid: number, address: string): number =>
+  remotesOf(pid).filter((remote) => remote.address === address).length;
+
+/** The far ends of the established TCP (IPv4) connections of a process, as its own network namespace has them. */
+function remotesOf(pid: number): readonly Remote[] {
+  const inodes = new Set(socketInodesOf(pid));
+  const lines = readFileSync(`/proc/${pid}/net/tcp`, 'utf8').trim().split('\n').slice(1);
+  return lines.flatMap((line) => {
+    const [, , remote = '', state, , , , , , inode = ''] = line.trim().split(/\s+/);
+    return state === ESTABLISHED && inodes.has(inode) ? [parseRemote(remote)] : [];
+  });
+}
+
+/** Such as `020012C6:1E9B` for 198.18.0.2:7835: the bytes of the address stand the wrong way round. */
+function parseRemote(text: string): Remote {
+  const [address = '', port = ''] = text.split(':');
+  const bytes = (address.match(/../g) ?? []).map((byte) => Number.parseInt(byte, 16));
+  return { address: bytes.toReversed().join('.'), port: Number.parseInt(port, 16) };
 }
 
 function socketInodesOf(pid: number): readonly string[] {

@@ -90,6 +90,11 @@ export class QueenService extends Service {
     return queen;
   }
 
+  /** Takes the memory away from the queen that comes next. */
+  loseMemory(): void {
+    this.state.remove('queen-state.json');
+  }
+
   override async [Symbol.asyncDispose](): Promise<void> {
     await super[Symbol.asyncDispose]();
     this.state[Symbol.dispose]();

@@ -16,23 +16,32 @@ export interface Toxics {
   pieceGapMs: number;
   /** Holds everything, also the ends of connections: to both sides it looks as if the cable were out. */
   cut: boolean;
+  /** Holds what upstream answers: the request arrives, the reply never does. */
+  mute: boolean;
   /** Takes connections and ends them at once. */
   refusing: boolean;
 }
 
-const HEALTHY: Toxics = { latencyMs: 0, jitterMs: 0, pieceBytes: 0, pieceGapMs: 0, cut: false, refusing: false };
+const HEALTHY: Toxics = {
+  latencyMs: 0,
+  jitterMs: 0,
+  pieceBytes: 0,
+  pieceGapMs: 0,
+  cut: false,
+  mute: false,
+  refusing: false,
+};
 
 interface Pair {
   readonly client: Socket;
   readonly upstream: Socket;
-  lastReplyMs: number;
 }
 
 /** Stands between two processes on the loopback and does to their connections what a bad network does. */
 export class ToxicProxy implements AsyncDisposable {
   readonly toxics: Toxics = { ...HEALTHY };
-  /** Connections that it took so far. */
-  taken = 0;
+  /** Connections so far over which the client said anything: an HTTP client may open one in advance. */
+  used = 0;
   private readonly pairs = new Set<Pair>();
   private readonly server: Server;
 
@@ -50,17 +59,6 @@ export class ToxicProxy implements AsyncDisposable {
 
   get url(): string {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
-  }
-
-  /** Connections that stand now. */
-  get open(): number {
-    return this.pairs.size;
-  }
-
-  /** Connections over which something came back from upstream within this time. */
-  activeWithin(ms: number): number {
-    const sinceMs = performance.now() - ms;
-    return [...this.pairs].filter(({ lastReplyMs }) => lastReplyMs >= sinceMs).length;
   }
 
   /** Passes new connections on to another origin; those that stand stay where they are. */
@@ -96,7 +94,6 @@ export class ToxicProxy implements AsyncDisposable {
   }
 
   private take(client: Socket): void {
-    this.taken += 1;
     client.on('error', () => client.destroy());
     if (this.toxics.refusing) {
       client.destroy();
@@ -104,34 +101,36 @@ export class ToxicProxy implements AsyncDisposable {
     }
     const { hostname, port } = new URL(this.upstreamUrl);
     const upstream = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
-    upstream.on('error', () => void this.whenHealed().then(() => client.destroy()));
-    const pair: Pair = { client, upstream, lastReplyMs: Number.NEGATIVE_INFINITY };
+    upstream.on('error', () => void this.whenHealed(true).then(() => client.destroy()));
+    const pair: Pair = { client, upstream };
     this.pairs.add(pair);
     client.on('close', () => {
       this.pairs.delete(pair);
       upstream.destroy();
     });
     void this.pump(client, upstream);
-    void this.pump(upstream, client, () => (pair.lastReplyMs = performance.now()));
+    void this.pump(upstream, client, true);
   }
 
   /** Carries one direction, piece by piece, until it ends; its end is carried on too. */
-  private async pump(from: Socket, to: Socket, onPiece: () => void = () => undefined): Promise<void> {
+  private async pump(from: Socket, to: Socket, isReply = false): Promise<void> {
     try {
+      let isFirst = true;
       for await (const chunk of from) {
+        if (isFirst && !isReply) this.used += 1;
+        isFirst = false;
         await this.delay();
         for (const piece of this.pieces(chunk as Buffer)) {
-          await this.whenHealed();
+          await this.whenHealed(isReply);
           if (to.destroyed) return;
-          onPiece();
           if (!to.write(piece)) await Promise.race([once(to, 'drain'), once(to, 'close')]);
           if (this.toxics.pieceGapMs > 0) await sleep(this.toxics.pieceGapMs);
         }
       }
-      await this.whenHealed();
+      await this.whenHealed(isReply);
       to.end();
     } catch {
-      await this.whenHealed();
+      await this.whenHealed(isReply);
       to.destroy();
     }
   }
@@ -149,8 +148,8 @@ export class ToxicProxy implements AsyncDisposable {
     if (latencyMs + jitterMs > 0) await sleep(latencyMs + Math.random() * jitterMs);
   }
 
-  private async whenHealed(): Promise<void> {
-    while (this.toxics.cut && this.server.listening) await sleep(HOLD_LOOK_MS);
+  private async whenHealed(isReply: boolean): Promise<void> {
+    while ((this.toxics.cut || (isReply && this.toxics.mute)) && this.server.listening) await sleep(HOLD_LOOK_MS);
   }
 }
 
