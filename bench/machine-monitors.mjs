@@ -20,7 +20,11 @@ const config = {
   sysRoot: '/sys',
   cgroupRoot: '/sys/fs/cgroup',
   cgroupSlice: 'rbee.slice',
+  gpuBackend: 'auto',
   nvidiaSmi: undefined,
+  nvmlLibrary: 'libnvidia-ml.so.1',
+  pcieThroughput: false,
+  engineMetrics: true,
   intervalMs: 1000,
 };
 const monitors = Object.fromEntries(createMonitors(config, clock).map((monitor) => [monitor.name, monitor]));

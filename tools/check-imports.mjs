@@ -11,7 +11,7 @@ const MAY_IMPORT = {
   'libs/telemetry': ['#contracts', '#service-kit'],
   'libs/testing': ['#contracts', '#service-kit'],
   'apps/cli': ['#contracts', '#service-kit'],
-  'apps/hive/config': ['#contracts', '#service-kit'],
+  'apps/hive/config': ['#telemetry', '#contracts', '#service-kit'],
   'apps/hive/identity': ['config', '#contracts', '#service-kit'],
   'apps/hive/readers': ['#contracts', '#service-kit'],
   'apps/hive/sampling': ['config', 'identity', '#telemetry', '#contracts', '#service-kit'],

@@ -15,6 +15,8 @@ export interface MonitorReport {
   readonly age_ms: number | null;
   /** One sentence; only where it failed or is stale. */
   readonly error?: string;
+  /** One sentence on a reading that is right and may surprise: what is missing in it and how to have it. */
+  readonly hint?: string;
 }
 
 export const COLLECTION_STATUSES = ['ok', 'partial', 'failed'] as const;
@@ -39,6 +41,7 @@ export const collection = object<Collection>({
       took_ms: nullable(number),
       age_ms: nullable(number),
       error: optional(text(1024)),
+      hint: optional(text(1024)),
     }),
     SHORT_LIST_MAX,
   ),

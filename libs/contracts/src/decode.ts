@@ -23,6 +23,10 @@ export const text =
 export const number: Decoder<number> = (value, path) =>
   typeof value === 'number' && Number.isFinite(value) ? value : malformed(path, 'a finite number');
 
+/** True or false. */
+export const flag: Decoder<boolean> = (value, path) =>
+  typeof value === 'boolean' ? value : malformed(path, 'true or false');
+
 /** A whole number that is not negative. */
 export const count: Decoder<number> = (value, path) =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0

@@ -25,7 +25,15 @@ export {
   type QueenEvent,
   type SnapshotEvent,
 } from './fleet.js';
-export { type EccErrors, type GpuReading, type GpuState, type MigDevice } from './gpu.js';
+export {
+  type EccErrors,
+  type GpuProcessReading,
+  type GpuProcessState,
+  type GpuReading,
+  type GpuState,
+  type MigDevice,
+  type RemappedRows,
+} from './gpu.js';
 export { hiveIdFault } from './hive-id.js';
 export { type HiveHealthStatus, type HiveInfo, type OperationalStatus } from './hive-info.js';
 export * as limits from './limits.js';
@@ -33,4 +41,11 @@ export { type NodeReading, type PressureReading } from './node.js';
 export { originFault, parseOrigin } from './origin.js';
 export { decodeReadyAnswer, type ReadyAnswer, type ReadyRequest, type SubscriptionOutcome } from './ready.js';
 export { type ClosingEvent, decodeTelemetry, type TelemetryEvent } from './telemetry.js';
-export { type WorkerReading, type WorkerState } from './worker.js';
+export {
+  type ContainerReading,
+  type EngineMetrics,
+  type ModelSource,
+  type WorkerFoundBy,
+  type WorkerReading,
+  type WorkerState,
+} from './worker.js';

@@ -8,10 +8,14 @@ export const TEXT_LENGTH_MAX = 256;
 export const GPUS_PER_HIVE_MAX = 64;
 /** Most MIG devices of one GPU (the hardware has seven). */
 export const MIG_DEVICES_PER_GPU_MAX = 16;
+/** Most processes that are listed of one GPU. */
+export const PROCESSES_PER_GPU_MAX = 64;
 /** Most workers of one hive. */
-export const WORKERS_PER_HIVE_MAX = 1024;
-/** Most processes of one worker. */
-export const PIDS_PER_WORKER_MAX = 4096;
+export const WORKERS_PER_HIVE_MAX = 512;
+/** Most processes that are listed of one worker. */
+export const PIDS_PER_WORKER_MAX = 256;
+/** Longest command line of a worker, in bytes of UTF-8. */
+export const COMMAND_BYTES_MAX = 256;
 /** Most entries of any short list: throttle reasons, monitors, the GPUs of a worker. */
 export const SHORT_LIST_MAX = 64;
 /** Largest accepted request body, in bytes. */

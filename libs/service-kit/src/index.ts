@@ -9,6 +9,7 @@ export { type Beat, Pulse } from './pulse.js';
 export { type ChosenUrl, isLoopback, urlHost, urlTowards } from './route.js';
 export { runService, type Service } from './run-service.js';
 export {
+  choiceSetting,
   integerSetting,
   listenSettings,
   loadSettings,
@@ -16,6 +17,7 @@ export {
   type Settings,
   settingsHelp,
   type SettingsSource,
+  switchSetting,
   textSetting,
 } from './settings.js';
 export { ShutdownGate } from './shutdown-gate.js';

@@ -50,6 +50,28 @@ export const textSetting = <T extends string | undefined>(
   },
 });
 
+/** One of a few words. */
+export const choiceSetting = <const T extends string>(
+  spec: Common & { choices: readonly T[]; fallback: NoInfer<T> },
+): Setting<T> => ({
+  ...spec,
+  parse: (text) => {
+    const choice = spec.choices.find((each) => each === text);
+    if (choice !== undefined) return choice;
+    throw new Error(`must be one of ${spec.choices.join(', ')}`);
+  },
+});
+
+/** `on` or `off`. */
+export const switchSetting = (spec: Common & { fallback: boolean }): Setting<boolean> => ({
+  ...spec,
+  shownDefault: spec.fallback ? 'on' : 'off',
+  parse: (text) => {
+    if (text === 'on' || text === 'off') return text === 'on';
+    throw new Error('must be on or off');
+  },
+});
+
 /** An absolute `http(s)://host[:port]`, in its normal form. */
 export const originSetting = (spec: Common & { fallback: string | undefined }): Setting<string | undefined> => ({
   ...spec,

@@ -9,4 +9,4 @@ export {
   type WorkerObservation,
 } from './monitor.js';
 export { MonitorRunner } from './monitor-runner.js';
-export { createMonitors, type TelemetryConfig } from './monitors.js';
+export { createMonitors, GPU_BACKENDS, type GpuBackend, type TelemetryConfig } from './monitors.js';

@@ -37,7 +37,7 @@ describe('devicesOf', () => {
   it('lists the GPUs, then the CPU', () => {
     const gpu = { ...sampleGpu(), id: 'GPU-0', name: 'Tesla T4', vram_total_mb: 15360 };
     expect(devicesOf([gpu], facts)).toEqual([
-      { id: 'GPU-0', name: 'Tesla T4', device_type: 'gpu', vram_gb: 15, compute_capability: null },
+      { id: 'GPU-0', name: 'Tesla T4', device_type: 'gpu', vram_gb: 15, compute_capability: '9.0' },
       { id: 'CPU-0', name: 'AMD EPYC 7763', device_type: 'cpu', vram_gb: null, compute_capability: null },
     ]);
   });

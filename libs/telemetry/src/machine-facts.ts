@@ -34,10 +34,7 @@ export function osPrettyName(osRelease: string): string | undefined {
   return /^PRETTY_NAME=(["']?)(.*)\1\s*$/m.exec(osRelease)?.[2];
 }
 
-/**
- * What the hive can compute on, for its capabilities: its GPUs, then always the CPU.
- * The compute capability stays unknown: `nvidia-smi -q -x` does not tell it.
- */
+/** What the hive can compute on, for its capabilities: its GPUs, then always the CPU. */
 export function devicesOf(gpus: readonly GpuReading[], facts: MachineFacts): Device[] {
   const cpu: Device = {
     id: 'CPU-0',
@@ -55,7 +52,7 @@ function gpuDevice(gpu: GpuReading): Device {
     name: gpu.name ?? `unknown ${gpu.vendor} GPU`,
     device_type: 'gpu',
     vram_gb: gpu.vram_total_mb === null ? null : round(gpu.vram_total_mb / MIB_PER_GIB, 1),
-    compute_capability: null,
+    compute_capability: gpu.compute_capability,
   };
 }
 

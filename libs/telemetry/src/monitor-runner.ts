@@ -119,7 +119,10 @@ export class MonitorRunner implements Disposable {
   }
 
   private known(contribution: Contribution, ageMs: number): MonitorOutcome {
-    if (ageMs <= this.staleAfterMs) return { report: this.report('ok', ageMs), contribution };
+    const { hint } = contribution;
+    if (ageMs <= this.staleAfterMs) {
+      return { report: { ...this.report('ok', ageMs), ...(hint === undefined ? {} : { hint }) }, contribution };
+    }
     return { report: this.report('stale', ageMs, `no newer reading for ${Math.round(ageMs)} ms`), contribution };
   }
 

@@ -13,7 +13,11 @@ const config = (procRoot: string): TelemetryConfig => ({
   sysRoot: '/sys',
   cgroupRoot: '/no/such/cgroup',
   cgroupSlice: 'rbee.slice',
+  gpuBackend: 'auto',
   nvidiaSmi: undefined,
+  nvmlLibrary: 'libnvidia-ml.so.1',
+  pcieThroughput: false,
+  engineMetrics: true,
   intervalMs: 1000,
 });
 

@@ -14,7 +14,12 @@ import { pressureMonitor } from './machine/pressure.monitor.js';
 import { uptimeMonitor } from './machine/uptime.monitor.js';
 import type { Monitor } from './monitor.js';
 import { NvidiaMonitor } from './nvidia/nvidia.monitor.js';
+import { Sightings } from './sightings.js';
 import { WorkersMonitor } from './workers/workers.monitor.js';
+
+/** How the NVIDIA cards are read; `auto` takes the best that works. `none` reads no GPUs at all. */
+export const GPU_BACKENDS = ['auto', 'nvml', 'nvidia-smi', 'demo', 'none'] as const;
+export type GpuBackend = (typeof GPU_BACKENDS)[number];
 
 /** Where the sensors are; the hive's settings fill it. */
 export interface TelemetryConfig {
@@ -26,18 +31,26 @@ export interface TelemetryConfig {
   readonly cgroupRoot: string;
   /** The cgroup below which every worker has its own, usually `rbee.slice`. */
   readonly cgroupSlice: string;
+  readonly gpuBackend: GpuBackend;
   /** The executable, under any name; undefined looks for `nvidia-smi` on the PATH. */
   readonly nvidiaSmi: string | undefined;
+  /** What the dynamic linker is asked for, usually `libnvidia-ml.so.1`. */
+  readonly nvmlLibrary: string;
+  /** PCIe throughput takes the driver tens of ms a card, so it is read only on request. */
+  readonly pcieThroughput: boolean;
+  /** Whether recognized inference servers are asked for their own numbers. */
+  readonly engineMetrics: boolean;
   /** How often the hive samples: a file that takes longer to read is given up. */
   readonly intervalMs: number;
 }
 
 /** Every sensor of a hive, in reading order: a new one is one file and one line here. */
 export function createMonitors(config: TelemetryConfig, clock: Clock): readonly Monitor[] {
+  const sightings = new Sightings();
   return [
     ...machineMonitors(config, clock),
-    new WorkersMonitor(config, clock, config.intervalMs),
-    new NvidiaMonitor(config.nvidiaSmi, clock),
+    new WorkersMonitor(config, clock, sightings, config.intervalMs),
+    new NvidiaMonitor(config.nvidiaSmi, clock, sightings),
   ];
 }
 

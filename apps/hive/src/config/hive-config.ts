@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { hiveIdFault, limits } from '#contracts';
 import {
+  choiceSetting,
   integerSetting,
   listenSettings,
   loadSettings,
@@ -11,8 +12,10 @@ import {
   type Settings,
   settingsHelp,
   type SettingsSource,
+  switchSetting,
   textSetting,
 } from '#service-kit';
+import { GPU_BACKENDS, type GpuBackend } from '#telemetry';
 
 /** All settings of a hive, checked and frozen. */
 export interface HiveConfig {
@@ -29,8 +32,12 @@ export interface HiveConfig {
   readonly cgroupSlice: string;
   readonly procRoot: string;
   readonly sysRoot: string;
+  readonly gpuBackend: GpuBackend;
   /** Path of the `nvidia-smi` to run; the one on the PATH if undefined. */
   readonly nvidiaSmi: string | undefined;
+  readonly nvmlLibrary: string;
+  readonly pcieThroughput: boolean;
+  readonly engineMetrics: boolean;
 }
 
 /** Injection token of the `HiveConfig`. */
@@ -94,6 +101,31 @@ const SETTINGS: Settings<HiveConfig> = {
     fault: (root) => (existsSync(join(root, 'stat')) ? undefined : 'is no proc file system'),
   }),
   sysRoot: textSetting({ env: 'HIVE_SYS_ROOT', flag: 'sys-root', help: 'where sysfs is mounted', fallback: '/sys' }),
+  gpuBackend: choiceSetting({
+    env: 'HIVE_GPU_BACKEND',
+    flag: 'gpu-backend',
+    help: 'how NVIDIA cards are read: auto takes the best that works, demo shows made-up cards, none reads no GPU',
+    choices: GPU_BACKENDS,
+    fallback: 'auto',
+  }),
+  nvmlLibrary: textSetting({
+    env: 'HIVE_NVML_LIBRARY',
+    flag: 'nvml-library',
+    help: 'NVIDIA management library',
+    fallback: 'libnvidia-ml.so.1',
+  }),
+  pcieThroughput: switchSetting({
+    env: 'HIVE_PCIE_THROUGHPUT',
+    flag: 'pcie-throughput',
+    help: 'read the PCIe throughput of NVIDIA cards, which takes tens of ms a card: on or off',
+    fallback: false,
+  }),
+  engineMetrics: switchSetting({
+    env: 'HIVE_ENGINE_METRICS',
+    flag: 'engine-metrics',
+    help: 'ask inference servers on this machine for model, requests and tokens: on or off',
+    fallback: true,
+  }),
   nvidiaSmi: textSetting({
     env: 'HIVE_NVIDIA_SMI',
     flag: 'nvidia-smi',

@@ -4,7 +4,9 @@ import { FakeNvidiaSmi } from '#testing';
 
 import type { GpuObservation } from '../monitor.js';
 import { NvidiaSmiHelper } from './nvidia-smi-helper.js';
-import { inPciOrder, parseNvidiaSmi } from './nvidia-smi-parser.js';
+import { inPciOrder } from '../gpu-order.js';
+import { unknownGpu } from '../unknown-gpu.js';
+import { parseNvidiaSmi } from './nvidia-smi-parser.js';
 
 /** Every capture goes the way of a real answer: through the executable and the package. */
 const fake = new FakeNvidiaSmi('tesla-t4');
@@ -25,12 +27,11 @@ const gpuOf = (gpu: unknown): GpuObservation | undefined => parseNvidiaSmi({ nvi
 describe('parseNvidiaSmi on captures', () => {
   it('reads a Tesla T4 (v11) with two processes', async () => {
     expect(await parse('tesla-t4')).toEqual([
-      {
-        id: 'GPU-0',
-        index: 0,
+      unknownGpu({
         uuid: 'GPU-d37e67a5-91dd-3774-a5cb-99096249601a',
         name: 'Tesla T4',
         vendor: 'NVIDIA',
+        source: 'nvidia-smi -q -x',
         pci_bus_id: '00000000:00:1E.0',
         driver_version: '515.105.01',
         util_pct: 0,
@@ -52,11 +53,11 @@ describe('parseNvidiaSmi on captures', () => {
         mig_mode: null,
         mig_devices: [],
         processes: [
-          { pid: 675, vram_mb: 22 },
-          { pid: 5762, vram_mb: 1005 },
+          { pid: 675, vram_mb: 22, sm_util_pct: null },
+          { pid: 5762, vram_mb: 1005, sm_util_pct: null },
         ],
         state: 'ok',
-      },
+      }),
     ]);
   });
 
@@ -84,6 +85,7 @@ describe('parseNvidiaSmi on captures', () => {
     expect(gpu?.mig_devices).toHaveLength(4);
     expect(gpu?.mig_devices[3]).toEqual({
       index: 3,
+      uuid: null,
       gpu_instance_id: 6,
       compute_instance_id: 0,
       vram_used_mb: 12,
@@ -121,11 +123,11 @@ describe('parseNvidiaSmi on captures', () => {
       pcie_gen: 4,
     });
     expect(gpu?.processes).toEqual([
-      { pid: 835, vram_mb: 550 },
-      { pid: 1481, vram_mb: 18 },
-      { pid: 2214, vram_mb: 79 },
-      { pid: 4044, vram_mb: 541 },
-      { pid: 42416, vram_mb: 159 },
+      { pid: 835, vram_mb: 550, sm_util_pct: null },
+      { pid: 1481, vram_mb: 18, sm_util_pct: null },
+      { pid: 2214, vram_mb: 79, sm_util_pct: null },
+      { pid: 4044, vram_mb: 541, sm_util_pct: null },
+      { pid: 42416, vram_mb: 159, sm_util_pct: null },
     ]);
   });
 
@@ -177,12 +179,9 @@ describe('parseNvidiaSmi on captures', () => {
     });
   });
 
-  it('reads schema v13 in the order of the PCI addresses', async () => {
-    const gpus = await parse('made-h100-v13');
-    expect(gpus.map(({ id, pci_bus_id }) => [id, pci_bus_id])).toEqual([
-      ['GPU-0', '00000000:1B:00.0'],
-      ['GPU-1', '00000000:D1:00.0'],
-    ]);
+  it('reads schema v13', async () => {
+    const gpus = inPciOrder(await parse('made-h100-v13'));
+    expect(gpus.map(({ pci_bus_id }) => pci_bus_id)).toEqual(['00000000:1B:00.0', '00000000:D1:00.0']);
     expect(gpus[0]).toMatchObject({
       driver_version: '580.65.06',
       util_pct: 97,
@@ -195,8 +194,8 @@ describe('parseNvidiaSmi on captures', () => {
       ecc_errors: { corrected: 7, uncorrected: 3 },
       mig_mode: 'disabled',
       processes: [
-        { pid: 41001, vram_mb: 74210 },
-        { pid: 41002, vram_mb: null },
+        { pid: 41001, vram_mb: 74210, sm_util_pct: null },
+        { pid: 41002, vram_mb: null, sm_util_pct: null },
       ],
     });
     expect(gpus[1]).toMatchObject({ throttle_reasons: [], processes: [], power_w: 71.4 });
@@ -231,7 +230,7 @@ describe('parseNvidiaSmi on odd input', () => {
       util_pct: null,
       vram_used_mb: null,
       mig_mode: null,
-      processes: [{ pid: 7, vram_mb: null }],
+      processes: [{ pid: 7, vram_mb: null, sm_util_pct: null }],
       state: 'ok',
     });
   });
@@ -284,12 +283,5 @@ describe('parseNvidiaSmi on odd input', () => {
     const gpus = parseNvidiaSmi({ nvidia_smi_log: { gpu } });
     expect(gpus).toHaveLength(64);
     expect(gpus[0]?.name).toHaveLength(256);
-  });
-
-  it('orders PCI addresses as numbers; a GPU without one comes last', () => {
-    const gpu = ['0000:0A:00.0', null, '00000001:02:00.0', '00000000:9:00.0'].map((id) => ({ $: { id } }));
-    const gpus = inPciOrder(parseNvidiaSmi({ nvidia_smi_log: { gpu } }));
-    expect(gpus.map((each) => each.pci_bus_id)).toEqual(['00000000:9:00.0', '0000:0A:00.0', '00000001:02:00.0', null]);
-    expect(gpus.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
   });
 });

@@ -1,50 +1,35 @@
 import { limits } from '#contracts';
 
 import { kernelNumber } from '../kernel-files.js';
+import { pciAddress } from '../gpu-order.js';
 import type { GpuObservation } from '../monitor.js';
-import { eccErrors, migDevices, migMode, processes, throttleReasons } from './nvidia-smi-parts.js';
+import { unknownGpu } from '../unknown-gpu.js';
+import { eccErrors, migDevices, migMode, processes, remappedRows, throttleReasons } from './nvidia-smi-parts.js';
 import { children, type Element, element, numberAt, textAt } from './xml-tree.js';
 
 /**
- * The GPUs in the answer of `nvidia-smi -q -x`, schemas v10 to v13, in the order of their PCI addresses. Everything in
- * it is optional: what is missing or unreadable is `null`, what isn't an element is left out.
+ * The GPUs in the answer of `nvidia-smi -q -x`, schemas v10 to v13. Everything in it is
+ * optional: what is missing or unreadable is `null`, what isn't an element is left out.
  * Throws only where it is no such answer at all.
  */
 export function parseNvidiaSmi(answer: unknown): GpuObservation[] {
   const log = element(element(answer)?.['nvidia_smi_log']);
   if (log === undefined) throw new Error('nvidia-smi gave no nvidia_smi_log');
   const driverVersion = textAt(log, 'driver_version');
-  return inPciOrder(
-    children(log, 'gpu')
-      .map(element)
-      .filter((gpu) => gpu !== undefined)
-      .slice(0, limits.GPUS_PER_HIVE_MAX)
-      .map((gpu) => parseGpu(gpu, driverVersion)),
-  );
-}
-
-/** Sorts by PCI address and numbers anew; a GPU without one comes last. */
-export function inPciOrder(gpus: readonly GpuObservation[]): GpuObservation[] {
-  return [...gpus]
-    .sort((a, b) => pciOrder(a.pci_bus_id) - pciOrder(b.pci_bus_id))
-    .map((gpu, index) => ({ ...gpu, index, id: `GPU-${index}` }));
-}
-
-function pciOrder(address: string | null): number {
-  const [, ...parts] = /^([\da-f]+):([\da-f]+):([\da-f]+)\.([\da-f]+)$/i.exec(address ?? '') ?? [];
-  return parts.length === 0
-    ? Number.MAX_SAFE_INTEGER
-    : parts.reduce((order, part) => order * 256 + parseInt(part, 16), 0);
+  return children(log, 'gpu')
+    .map(element)
+    .filter((gpu) => gpu !== undefined)
+    .slice(0, limits.GPUS_PER_HIVE_MAX)
+    .map((gpu) => parseGpu(gpu, driverVersion));
 }
 
 function parseGpu(gpu: Element, driverVersion: string | null): GpuObservation {
-  return {
-    id: '',
-    index: 0,
+  return unknownGpu({
     uuid: textAt(gpu, 'uuid'),
     name: textAt(gpu, 'product_name'),
     vendor: 'NVIDIA',
-    pci_bus_id: textAt(gpu, '$', 'id') ?? textAt(gpu, 'pci', 'pci_bus_id'),
+    source: 'nvidia-smi -q -x',
+    pci_bus_id: pciAddress(textAt(gpu, '$', 'id') ?? textAt(gpu, 'pci', 'pci_bus_id')),
     driver_version: driverVersion,
     util_pct: numberAt(gpu, '%', 'utilization', 'gpu_util'),
     mem_util_pct: numberAt(gpu, '%', 'utilization', 'memory_util'),
@@ -61,12 +46,12 @@ function parseGpu(gpu: Element, driverVersion: string | null): GpuObservation {
     pcie_width: pcieWidth(gpu),
     throttle_reasons: throttleReasons(gpu),
     ecc_errors: eccErrors(gpu),
-    xid_last: null,
+    remapped_rows: remappedRows(gpu),
     mig_mode: migMode(gpu),
     mig_devices: migDevices(gpu),
     processes: processes(gpu),
     state: saysLost(gpu) ? 'lost' : 'ok',
-  };
+  });
 }
 
 /** Of the GPU itself where it and its module are told apart (from v12), else the only one there is. */

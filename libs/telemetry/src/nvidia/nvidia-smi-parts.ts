@@ -1,4 +1,4 @@
-import { type EccErrors, limits, type MigDevice } from '#contracts';
+import { type EccErrors, limits, type MigDevice, type RemappedRows } from '#contracts';
 
 import { clip } from '../clip.js';
 import type { GpuProcess } from '../monitor.js';
@@ -35,6 +35,16 @@ function total(counters: Element, name: RegExp): number | null {
   return known.length === 0 ? null : known.reduce((sum, count) => sum + count, 0);
 }
 
+/** `null` for a card that has no spare rows. */
+export function remappedRows(gpu: Element): RemappedRows | null {
+  const rows = element(gpu['remapped_rows']);
+  const corrected = numberAt(rows, '', 'remapped_row_corr');
+  const uncorrected = numberAt(rows, '', 'remapped_row_unc');
+  const [pending, failed] = ['remapped_row_pending', 'remapped_row_failure'].map((name) => textAt(rows, name));
+  if (corrected === null || uncorrected === null) return null;
+  return { corrected, uncorrected, pending: pending === 'Yes', failed: failed === 'Yes' };
+}
+
 /** `null` for a card that can't be sliced. */
 export function migMode(gpu: Element): 'enabled' | 'disabled' | null {
   const mode = textAt(gpu, 'mig_mode', 'current_mig');
@@ -50,6 +60,7 @@ export function migDevices(gpu: Element): readonly MigDevice[] {
     .slice(0, limits.MIG_DEVICES_PER_GPU_MAX)
     .map((device, position) => ({
       index: numberAt(device, '', 'index') ?? position,
+      uuid: textAt(device, 'uuid'),
       gpu_instance_id: numberAt(device, '', 'gpu_instance_id'),
       compute_instance_id: numberAt(device, '', 'compute_instance_id'),
       vram_used_mb: numberAt(device, 'MiB', 'fb_memory_usage', 'used'),
@@ -70,5 +81,7 @@ export function processes(gpu: Element): readonly GpuProcess[] | null {
     pid: numberAt(entry, '', 'pid'),
     vram_mb: numberAt(entry, 'MiB', 'used_memory'),
   }));
-  return read.every((entry): entry is GpuProcess => entry.pid !== null) ? read : null;
+  return read.every((entry): entry is { pid: number; vram_mb: number | null } => entry.pid !== null)
+    ? read.map((entry) => ({ ...entry, sm_util_pct: null }))
+    : null;
 }

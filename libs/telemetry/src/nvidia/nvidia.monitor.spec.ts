@@ -8,6 +8,7 @@ import { describe, expect, it } from '@jest/globals';
 
 import { eventually, FakeNvidiaSmi, ManualClock, TempTree } from '#testing';
 
+import { Sightings } from '../sightings.js';
 import { NVIDIA_SMI_PROGRAM } from './nvidia-smi-program.js';
 import { NvidiaMonitor } from './nvidia.monitor.js';
 
@@ -20,47 +21,47 @@ function readOnce(monitor: NvidiaMonitor, signal = AbortSignal.timeout(10_000)):
 describe('NvidiaMonitor', () => {
   it('reads the GPUs, whatever the executable is called, and goes on with one helper', async () => {
     using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock);
+    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
     for (let reading = 1; reading <= 3; reading++) {
-      expect(await readOnce(monitor)).toMatchObject({ gpus: [{ id: 'GPU-0', name: 'Tesla T4', vram_used_mb: 1032 }] });
+      expect(await readOnce(monitor)).toMatchObject({ gpus: [{ name: 'Tesla T4', vram_used_mb: 1032 }] });
     }
     expect(fake.runs()).toEqual({ started: 3, overlapped: 0 });
   });
 
   it.each(['fail', 'fail-stderr'])('tells why nvidia-smi failed, said by %s, and recovers', async (mode) => {
     using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock);
+    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
     const words = "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.";
     fake.behave(`${mode} ${words}`);
     await expect(readOnce(monitor)).rejects.toThrow(words);
     fake.behave('play');
-    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ id: 'GPU-0' }] });
+    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ state: 'ok' }] });
   });
 
   it('does not take words on stderr for a failure', async () => {
     using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock);
+    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
     fake.behave('noise WARNING: infoROM is corrupted at gpu 0000:00:1E.0');
     expect(await readOnce(monitor)).toMatchObject({ gpus: [{ vram_used_mb: 1032 }] });
   });
 
   it('takes a complete answer whatever the exit code, as that of a card whose infoROM is corrupted', async () => {
     using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock);
+    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
     fake.behave('exit 14');
     expect(await readOnce(monitor)).toMatchObject({ gpus: [{ vram_used_mb: 1032 }] });
   });
 
   it('reads an answer of more than 1 MiB', async () => {
     using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock);
+    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
     fake.behave('large');
     expect(await readOnce(monitor)).toMatchObject({ gpus: [{ vram_used_mb: 1032 }] });
   });
 
   it('rejects half an answer and recovers', async () => {
     using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock);
+    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
     fake.behave('truncated');
     await expect(readOnce(monitor)).rejects.toThrow(/unclosed/i);
     fake.behave('play');
@@ -69,16 +70,16 @@ describe('NvidiaMonitor', () => {
 
   it('leaves everything unknown where the driver says [N/A] to all', async () => {
     using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock);
+    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
     fake.behave('unknown');
     expect(await readOnce(monitor)).toMatchObject({
-      gpus: [{ id: 'GPU-0', uuid: null, vram_used_mb: null, util_pct: null, ecc_errors: null, processes: null }],
+      gpus: [{ uuid: null, vram_used_mb: null, util_pct: null, ecc_errors: null, processes: null }],
     });
   });
 
   it('kills a run that hangs, leaves nothing behind, and never starts a second beside it', async () => {
     using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock);
+    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
     for (let reading = 1; reading <= 2; reading++) {
       fake.behave('hang');
       const abort = new AbortController();
@@ -95,7 +96,7 @@ describe('NvidiaMonitor', () => {
 
   it('ends everything when it is disposed of while it reads', async () => {
     using fake = new FakeNvidiaSmi('tesla-t4');
-    const monitor = new NvidiaMonitor(fake.path, clock);
+    const monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
     fake.behave('hang');
     const hung = readOnce(monitor);
     await eventually('it hangs', () => fake.alive().length === 1);
@@ -107,20 +108,20 @@ describe('NvidiaMonitor', () => {
   it('says which setting is no executable', async () => {
     using tree = new TempTree({ 'plain-file': '#!/bin/sh\n' });
     for (const path of [join(tree.root, 'missing'), join(tree.root, 'plain-file'), tree.root]) {
-      using monitor = new NvidiaMonitor(path, clock);
+      using monitor = new NvidiaMonitor(path, clock, new Sightings());
       await expect(readOnce(monitor)).rejects.toThrow(`${path} is not an executable file`);
     }
   });
 
-  it('keeps a GPU in sight that the driver no longer lists, and the ids of the others', async () => {
+  it('keeps a GPU in sight that the driver no longer lists, as lost', async () => {
     using fake = new FakeNvidiaSmi('rtx-3080-v12');
-    using monitor = new NvidiaMonitor(fake.path, clock);
+    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
     await readOnce(monitor);
     fake.play('quadro-p400');
     expect(await readOnce(monitor)).toMatchObject({
       gpus: [
-        { id: 'GPU-0', name: 'NVIDIA GeForce RTX 3080', state: 'lost', vram_used_mb: null, processes: null },
-        { id: 'GPU-1', name: 'Quadro P400', state: 'ok', vram_used_mb: 0 },
+        { name: 'Quadro P400', state: 'ok', vram_used_mb: 0 },
+        { name: 'NVIDIA GeForce RTX 3080', state: 'lost', vram_used_mb: null, processes: null },
       ],
     });
   });
@@ -131,13 +132,13 @@ describe('NvidiaMonitor without a path', () => {
     using fake = new FakeNvidiaSmi('tesla-t4');
     using tree = new TempTree({ 'bin/': '' });
     const time = new ManualClock();
-    using monitor = new NvidiaMonitor(undefined, time, `:/no/such/folder:${tree.root}/bin`);
+    using monitor = new NvidiaMonitor(undefined, time, new Sightings(), `:/no/such/folder:${tree.root}/bin`);
     expect(await readOnce(monitor)).toBe('absent');
     symlinkSync(fake.path, join(tree.root, 'bin/nvidia-smi'));
     time.advance(59_000);
     expect(await readOnce(monitor)).toBe('absent');
     time.advance(1_000);
-    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ id: 'GPU-0' }] });
+    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ state: 'ok' }] });
   });
 });
 
@@ -169,7 +170,7 @@ describe('a process that does not end after SIGKILL', () => {
 
   onFreezer(`is not joined by a second one${reason}`, async () => {
     using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock);
+    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
     fake.behave('hang');
     const abort = new AbortController();
     const hung = readOnce(monitor, abort.signal);
@@ -189,7 +190,7 @@ describe('a process that does not end after SIGKILL', () => {
     } finally {
       writeFileSync(join(freezer, 'freezer.state'), 'THAWED');
     }
-    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ id: 'GPU-0' }] });
+    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ state: 'ok' }] });
     expect(fake.runs()).toEqual({ started: 2, overlapped: 0 });
     await eventually('the freezer is removed', () => (rmdirSync(freezer), true));
   });

@@ -1,8 +1,9 @@
 import type { Clock } from '#service-kit';
 
+import { withLostGpus } from '../lost-gpus.js';
 import type { Contribution, GpuObservation, Monitor } from '../monitor.js';
+import type { Sightings } from '../sightings.js';
 import { findOnPath, isExecutable } from './find-executable.js';
-import { withLostGpus } from './lost-gpus.js';
 import { NvidiaSmiHelper } from './nvidia-smi-helper.js';
 import { parseNvidiaSmi } from './nvidia-smi-parser.js';
 
@@ -22,11 +23,13 @@ export class NvidiaMonitor implements Monitor {
   private executable: string | undefined;
   private searchedAtMs = -Infinity;
   private gpus: readonly GpuObservation[] = [];
+  private readAtMs = 0;
 
   /** `nvidiaSmi`: a path, or undefined to look on `path`, the operating system's PATH. */
   constructor(
     private readonly nvidiaSmi: string | undefined,
     private readonly clock: Clock,
+    private readonly sightings: Sightings,
     private readonly path: string = process.env['PATH'] ?? '',
   ) {}
 
@@ -35,7 +38,11 @@ export class NvidiaMonitor implements Monitor {
     if (this.executable === undefined) return 'absent';
     try {
       const log = await this.helper.query(this.executable, signal);
-      this.gpus = withLostGpus(this.gpus, parseNvidiaSmi(log));
+      const atMs = this.clock.monotonicMs();
+      this.gpus = withLostGpus(this.gpus, parseNvidiaSmi(log), atMs - this.readAtMs);
+      this.readAtMs = atMs;
+      const processes = this.gpus.flatMap((gpu) => gpu.processes ?? []);
+      this.sightings.sawHolders(this.name, processes.map(({ pid }) => pid)); // prettier-ignore
       return { gpus: this.gpus };
     } catch (error) {
       // It may have been removed or replaced.

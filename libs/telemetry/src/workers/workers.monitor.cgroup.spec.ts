@@ -8,6 +8,7 @@ import { SystemClock } from '#service-kit';
 import { eventually } from '#testing';
 
 import type { WorkerObservation } from '../monitor.js';
+import { Sightings } from '../sightings.js';
 import { WorkersMonitor } from './workers.monitor.js';
 
 const SLICE = `apiary-test-${process.pid}.slice`;
@@ -38,7 +39,7 @@ describe('WorkersMonitor on a real cgroup', () => {
     const child = spawn(process.execPath, ['-e', 'for (;;);', '--', 'serve', '--model', 'spin']);
     const pid = child.pid!;
     const roots = { procRoot: '/proc', cgroupRoot: ROOT!, cgroupSlice: SLICE };
-    const monitor = new WorkersMonitor(roots, new SystemClock(), 1000);
+    const monitor = new WorkersMonitor(roots, new SystemClock(), new Sightings(), 1000);
     const worker = async (): Promise<WorkerObservation | undefined> => {
       const reading = await monitor.read();
       return reading === 'absent' ? undefined : reading.workers?.[0];

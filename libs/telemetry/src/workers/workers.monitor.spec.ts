@@ -5,6 +5,7 @@ import { describe, expect, it } from '@jest/globals';
 import { eventually, ManualClock, TempTree } from '#testing';
 
 import type { WorkerObservation } from '../monitor.js';
+import { Sightings } from '../sightings.js';
 import { WorkersMonitor } from './workers.monitor.js';
 
 const CGROUP = 'cgroup/rbee.slice/vllm/8000';
@@ -26,6 +27,7 @@ class Machine implements Disposable {
   readonly monitor = new WorkersMonitor(
     { procRoot: `${this.tree.root}/proc`, cgroupRoot: `${this.tree.root}/cgroup`, cgroupSlice: 'rbee.slice' },
     this.clock,
+    new Sightings(),
     1000,
   );
 
@@ -80,6 +82,9 @@ describe('WorkersMonitor', () => {
     expect(await machine.worker()).toEqual({
       pid: 700,
       pids: [650, 700],
+      found_by: 'slice',
+      container: null,
+      command: null,
       group: 'vllm',
       instance: '8000',
       cgroup: 'rbee.slice/vllm/8000',
@@ -260,7 +265,7 @@ describe('WorkersMonitor on the real /proc', () => {
     try {
       tree.write({ [`rbee.slice/llm/${port}/cgroup.procs`]: `${process.pid}\n` });
       const roots = { procRoot: '/proc', cgroupRoot: tree.root, cgroupSlice: 'rbee.slice' };
-      const reading = await new WorkersMonitor(roots, new ManualClock(), 1000).read();
+      const reading = await new WorkersMonitor(roots, new ManualClock(), new Sightings(), 1000).read();
       expect(reading).toMatchObject({ workers: [{ pid: process.pid, port, state: 'ready' }] });
     } finally {
       server.close();

@@ -8,6 +8,7 @@ import type { Clock } from '#service-kit';
 import { tryReadKernelFile } from '../kernel-files.js';
 import { parseUptime } from '../machine/uptime.monitor.js';
 import type { Contribution, Monitor } from '../monitor.js';
+import type { Sightings } from '../sightings.js';
 import { pidsBelow, type WorkerCgroup, workerCgroups } from './cgroup-tree.js';
 import { ListeningPorts } from './listening-ports.js';
 import { WorkerWatch } from './worker-watch.js';
@@ -34,6 +35,7 @@ export class WorkersMonitor implements Monitor {
   constructor(
     private readonly roots: WorkerRoots,
     private readonly clock: Clock,
+    readonly sightings: Sightings,
     readonly budgetMs: number,
   ) {
     this.listeningPorts = new ListeningPorts(roots.procRoot, clock);
