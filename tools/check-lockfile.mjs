@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { ROOT } from './prepare.mjs';
 
 /** Packages with an install script that is known and never run: .npmrc ignores the scripts of all packages. */
-const KNOWN_SCRIPTS = new Set(['@parcel/watcher', '@scarf/scarf', 'unrs-resolver']);
+const KNOWN_SCRIPTS = new Set(['@parcel/watcher', '@scarf/scarf', 'koffi', 'unrs-resolver']);
 
 const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'));
 
