@@ -222,6 +222,15 @@ describe('composeSample, who holds a card', () => {
     expect(sample.workers[0]?.vram_mb).toBe(45_150);
   });
 
+  it('says so where an event can not hold all workers', () => {
+    const text = 'x'.repeat(256);
+    const big = { group: text, model: text, command: text, cgroup: text.repeat(4) };
+    const many = Array.from({ length: 512 }, (_, index) => worker([index + 1], { ...big, instance: `${index}` }));
+    const { workers, collection } = compose([], many);
+    expect(workers.length).toBeLessThan(512);
+    expect(collection.monitors[1]?.hint).toBe(`an event holds no more than ${workers.length} of 512 workers`);
+  });
+
   it('divides the power of a card by utilization, and says null where that is not told', () => {
     const card = (mine: number | null): GpuObservation =>
       gpu(0, [holder(1, 1, mine), holder(2, 1, 30)], { power_w: 400 });

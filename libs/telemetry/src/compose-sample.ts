@@ -10,6 +10,7 @@ import {
   type WorkerState,
 } from '#contracts';
 
+import { fitProcesses, fitWorkers } from './fit-event.js';
 import { gpuProcesses, gpuUseOf, type NumberedGpu, unattributedMb } from './gpu-memory.js';
 import { inPciOrder } from './gpu-order.js';
 import type {
@@ -79,11 +80,17 @@ interface Known {
  */
 export function composeSample(outcomes: readonly MonitorOutcome[], hiveId: string): ComposedSample {
   const known = knownFrom(outcomes, hiveId);
-  const monitors = outcomes.map(({ report }) => report);
+  const all = (known.workers ?? []).map((worker) => workerReading(worker, known));
+  const workers = fitWorkers(all);
+  const monitors = outcomes.map(({ report, contribution }) =>
+    contribution?.workers && workers.length < all.length
+      ? { ...report, hint: `an event holds no more than ${workers.length} of ${all.length} workers` }
+      : report,
+  );
   return {
     node: outcomes.reduce((node, { contribution }) => ({ ...node, ...contribution?.node }), UNKNOWN_NODE),
-    gpus: (known.gpus ?? []).map((gpu, index) => gpuReading(gpu, index, known)),
-    workers: (known.workers ?? []).map((worker) => workerReading(worker, known)),
+    gpus: fitProcesses((known.gpus ?? []).map((gpu, index) => gpuReading(gpu, index, known))),
+    workers,
     collection: { status: collectionStatus(monitors), monitors },
   };
 }
