@@ -21,6 +21,7 @@ import { DiscoveryReport } from './discovery/discovery-report.js';
 import { DiscoveryController } from './discovery/discovery.controller.js';
 import { HostAsker } from './discovery/host-asker.js';
 import { SshConfigDiscovery } from './discovery/ssh-config-discovery.js';
+import { FanOut } from './fleet/fan-out.js';
 import { FleetFeed } from './fleet/fleet-feed.js';
 import { FleetStreamController } from './fleet/fleet-stream.controller.js';
 import { FleetController } from './fleet/fleet.controller.js';
@@ -64,6 +65,7 @@ export class QueenModule {
         HiveSubscriberService,
         TelemetryRegistry,
         FleetFeed,
+        FanOut,
       ],
     };
   }

@@ -149,6 +149,7 @@ describe('GET /v1/heartbeats/stream of the queen', () => {
     ['type=nonsense', 'type'],
     ['throttle_ms=fast', 'throttle_ms'],
     ['throttle_ms=-1', 'throttle_ms'],
+    ['fields=node,seq', 'fields'],
     ['hive=a&hive=b', 'hive'],
   ])('refuses ?%s as JSON before the first byte of a stream', async (query, field) => {
     const response = await request(queen.url).get(`/v1/heartbeats/stream?${query}`);
@@ -230,6 +231,70 @@ describe('GET /v1/heartbeats/stream of the queen', () => {
     expect(received).toEqual([...received].sort((a, b) => a - b));
     expect(received.length + Number(lag.json['dropped'])).toBe(beats);
     expect(quick.ofType('hive_telemetry')).toHaveLength(beats);
+  });
+
+  it('replays to a viewer that comes back exactly what it missed, once, in order', async () => {
+    await using hive = await FakeHive.start({ hiveId: 'gpu-a' });
+    await connected(hive);
+    const first = new SseProbe(stream);
+    using steady = new SseProbe(stream);
+    await Promise.all([first, steady].map((viewer) => viewer.waitFor('snapshot', () => true)));
+    hive.beat();
+    const seen = await first.waitFor('sample 1', ({ json }) => json['seq'] === 1);
+    first[Symbol.dispose]();
+    for (let seq = 2; seq <= 5; seq++) hive.beat();
+    await steady.waitFor('sample 5', ({ json }) => json['seq'] === 5);
+    using second = new SseProbe(stream, { 'Last-Event-ID': seen.id });
+    hive.beat();
+    await second.waitFor('sample 6', ({ json }) => json['seq'] === 6);
+    const after = steady.events.slice(steady.events.findIndex(({ id }) => id === seen.id) + 1);
+    expect(second.events.map(({ id, data }) => ({ id, data }))).toEqual(
+      after.slice(0, second.events.length).map(({ id, data }) => ({ id, data })),
+    );
+    expect(second.ofType('hive_telemetry').map(({ json }) => json['seq'])).toEqual([2, 3, 4, 5, 6]);
+  });
+
+  it.each(['deadbeef:1', '1', 'x', '%', '', ':', 'a:b:c', `${'9'.repeat(400)}:1`])(
+    'answers Last-Event-ID %.20s, which is not its own, with a snapshot',
+    async (lastEventId) => {
+      using viewer = new SseProbe(stream, { 'Last-Event-ID': lastEventId });
+      const [first] = await eventually('an event', () => viewer.events.length > 0 && viewer.events);
+      expect(first?.event).toBe('snapshot');
+    },
+  );
+
+  it('leaves out the fields that nobody asked for', async () => {
+    await using hive = await FakeHive.start({ hiveId: 'gpu-a' });
+    await connected(hive);
+    hive.beat();
+    await hiveThat(queen.url, 'gpu-a', ({ telemetry }) => telemetry !== null, 'seen');
+    using viewer = new SseProbe(`${stream}?fields=gpus,workers`);
+    await viewer.waitFor('snapshot', () => true);
+    hive.beat();
+    const { json } = await viewer.waitFor('sample 2', (event) => event.json['seq'] === 2);
+    expect(Object.keys(json).sort()).toEqual('gpus hive_id received_at seq timestamp type workers'.split(' '));
+    const [view] = (viewer.events[0]?.json as unknown as SnapshotEvent).hives;
+    expect(view?.telemetry).toMatchObject({ seq: 1, gpus: [] });
+    expect(view?.telemetry).not.toHaveProperty('node');
+  });
+
+  it('serves no more viewers than it may, and says when to come back', async () => {
+    await using small = await startQueen(['--max-viewers', '2']);
+    const url = `${small.url}/v1/heartbeats/stream`;
+    const viewers = [new SseProbe(url), new SseProbe(`${url}?type=queen`)];
+    await Promise.all(viewers.map((viewer) => viewer.waitFor('snapshot', () => true)));
+    const refused = await request(small.url).get('/v1/heartbeats/stream');
+    expect(refused.status).toBe(503);
+    expect(refused.body).toMatchObject({ code: 'VIEWERS_FULL', message: '2 viewers are served already' });
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+    viewers[0]?.[Symbol.dispose]();
+    using next = await eventually('room for the next', async () => {
+      const viewer = new SseProbe(url);
+      await eventually('an answer', () => viewer.status !== undefined);
+      return viewer.status === 200 && viewer;
+    });
+    await next.waitFor('snapshot', () => true);
+    viewers[1]?.[Symbol.dispose]();
   });
 
   it('stays warm without any hive', async () => {

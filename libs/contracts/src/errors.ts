@@ -7,6 +7,7 @@
  * - `HIVE_CONFLICT` (409): this `hive_id` is live at another URL.
  * - `HIVE_UNKNOWN` (404): no hive of this id, or no worker that matches.
  * - `FLEET_FULL` (503): the queen follows as many hives as it may.
+ * - `VIEWERS_FULL` (503): the queen serves as many viewers as it may.
  * - `QUEEN_BUSY` (503): too many hives wait to be dialled; come back later.
  * - `NOT_READY` (503): no sample has been taken yet.
  * - `WIRE_MALFORMED`: a peer sent something that is not the protocol.
@@ -22,6 +23,7 @@ export type ApiaryErrorCode =
   | 'HIVE_CONFLICT'
   | 'HIVE_UNKNOWN'
   | 'FLEET_FULL'
+  | 'VIEWERS_FULL'
   | 'QUEEN_BUSY'
   | 'NOT_READY'
   | 'WIRE_MALFORMED'

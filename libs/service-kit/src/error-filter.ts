@@ -14,6 +14,7 @@ export const ERROR_STATUS: Record<ApiaryErrorCode, number> = {
   HIVE_CONFLICT: 409,
   HIVE_UNKNOWN: 404,
   FLEET_FULL: 503,
+  VIEWERS_FULL: 503,
   QUEEN_BUSY: 503,
   NOT_READY: 503,
   WIRE_MALFORMED: 502,

@@ -30,6 +30,12 @@ export interface QueenConfig {
   readonly dialsPerS: number;
   /** A hive that is gone for this long is forgotten. */
   readonly forgetAfterS: number;
+  readonly maxViewers: number;
+  /** Viewers get their events together in ticks of this length. */
+  readonly tickMs: number;
+  /** A viewer that is further behind than this gets only the latest of each hive. */
+  readonly viewerBacklogBytes: number;
+  readonly viewerBacklogMs: number;
 }
 
 /** Injection token of the `QueenConfig`. */
@@ -100,6 +106,38 @@ const SETTINGS: Settings<QueenConfig> = {
     fallback: 24 * 60 * 60,
     min: 1,
     max: 365 * 24 * 60 * 60,
+  }),
+  maxViewers: integerSetting({
+    env: 'QUEEN_MAX_VIEWERS',
+    flag: 'max-viewers',
+    help: 'viewers that are served at the same time, at most',
+    fallback: 10_000,
+    min: 1,
+    max: 1_000_000,
+  }),
+  tickMs: integerSetting({
+    env: 'QUEEN_TICK_MS',
+    flag: 'tick-ms',
+    help: 'viewers get their events together in ticks of this length; a lone event does not wait',
+    fallback: 20,
+    min: 0,
+    max: 1_000,
+  }),
+  viewerBacklogBytes: integerSetting({
+    env: 'QUEEN_VIEWER_BACKLOG_BYTES',
+    flag: 'viewer-backlog-bytes',
+    help: 'a viewer that is further behind gets only the latest of each hive',
+    fallback: 1024 * 1024,
+    min: 64 * 1024,
+    max: 256 * 1024 * 1024,
+  }),
+  viewerBacklogMs: integerSetting({
+    env: 'QUEEN_VIEWER_BACKLOG_MS',
+    flag: 'viewer-backlog-ms',
+    help: 'likewise in time',
+    fallback: 5_000,
+    min: 100,
+    max: 30_000,
   }),
 };
 

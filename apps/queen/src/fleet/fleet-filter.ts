@@ -1,4 +1,11 @@
-import { ApiaryError, FLEET_EVENT_TYPES, type FleetEvent } from '#contracts';
+import {
+  ApiaryError,
+  FLEET_EVENT_TYPES,
+  type FleetEvent,
+  type HiveTelemetryEvent,
+  type HiveView,
+  type SnapshotEvent,
+} from '#contracts';
 
 /** Slowest that a viewer may ask for, in ms. */
 const THROTTLE_MS_MAX = 3_600_000;
@@ -11,6 +18,20 @@ export interface FleetFilter {
   readonly types: ReadonlySet<FleetEvent['type']> | undefined;
   /** At most one telemetry per hive in this time, the latest; 0 is no limit. */
   readonly throttleMs: number;
+  /** Only these fields of a telemetry, beside those that say what it is; all if undefined. */
+  readonly fields: ReadonlySet<TelemetryField> | undefined;
+  /** Equal for equal filters. */
+  readonly key: string;
+}
+
+/** What a viewer may leave out of a telemetry. */
+const TELEMETRY_FIELDS = ['hive_info', 'node', 'gpus', 'workers', 'collection'] as const;
+type TelemetryField = (typeof TELEMETRY_FIELDS)[number];
+
+type TrimmedTelemetry = Omit<HiveTelemetryEvent, TelemetryField> & Partial<Pick<HiveTelemetryEvent, TelemetryField>>;
+
+interface TrimmedSnapshot extends Omit<SnapshotEvent, 'hives'> {
+  readonly hives: readonly (Omit<HiveView, 'telemetry'> & { readonly telemetry: TrimmedTelemetry | null })[];
 }
 
 /** The query of the merged stream, as Express hands it over. */
@@ -18,11 +39,42 @@ export interface FleetFilterQuery {
   readonly hive?: unknown;
   readonly type?: unknown;
   readonly throttle_ms?: unknown;
+  readonly fields?: unknown;
 }
 
-/** Compiles `?hive=a,b&type=x,y&throttle_ms=n`. Throws `REQUEST_INVALID` that names the wrong parameter. */
+/** Compiles `?hive=a,b&type=x,y&throttle_ms=n&fields=v,w`. Throws `REQUEST_INVALID` that names what is wrong. */
 export function parseFleetFilter(query: FleetFilterQuery): FleetFilter {
-  return { hives: wordsOf(query.hive, 'hive'), types: typesOf(query.type), throttleMs: throttleOf(query.throttle_ms) };
+  const hives = wordsOf(query.hive, 'hive');
+  const types = knownOf(query.type, 'type', FLEET_EVENT_TYPES);
+  const throttleMs = throttleOf(query.throttle_ms);
+  const fields = knownOf(query.fields, 'fields', TELEMETRY_FIELDS);
+  const key = JSON.stringify(
+    [hives, types, fields].map((words) => words && [...words].sort()).concat([[`${throttleMs}`]]),
+  );
+  return { hives, types, throttleMs, fields, key };
+}
+
+/** The telemetry with those of its fields that were asked for. */
+export function trimmed(event: HiveTelemetryEvent, fields: ReadonlySet<TelemetryField>): TrimmedTelemetry {
+  const { hive_info, node, gpus, workers, collection, ...rest } = event;
+  return {
+    ...rest,
+    ...(fields.has('hive_info') && { hive_info }),
+    ...(fields.has('node') && { node }),
+    ...(fields.has('gpus') && { gpus }),
+    ...(fields.has('workers') && { workers }),
+    ...(fields.has('collection') && { collection }),
+  };
+}
+
+/** The snapshot with those fields of each telemetry; with all of them if undefined. */
+export function trimmedSnapshot(snapshot: SnapshotEvent, fields: FleetFilter['fields']): TrimmedSnapshot {
+  if (fields === undefined) return snapshot;
+  const hives = snapshot.hives.map((view) => ({
+    ...view,
+    telemetry: view.telemetry && trimmed(view.telemetry, fields),
+  }));
+  return { ...snapshot, hives };
 }
 
 /** Whether an event passes. */
@@ -50,12 +102,12 @@ function wordsOf(value: unknown, name: string): ReadonlySet<string> | undefined 
   return new Set(value.split(',').filter((word) => word !== ''));
 }
 
-function typesOf(value: unknown): ReadonlySet<FleetEvent['type']> | undefined {
-  const words = wordsOf(value, 'type');
+function knownOf<T extends string>(value: unknown, name: string, known: readonly T[]): ReadonlySet<T> | undefined {
+  const words = wordsOf(value, name);
   if (words === undefined) return undefined;
-  const known = FLEET_EVENT_TYPES.filter((type) => words.has(type));
-  if (known.length < words.size) throw invalid('type', `must be of ${FLEET_EVENT_TYPES.join(', ')}`);
-  return new Set(known);
+  const wanted = known.filter((each) => words.has(each));
+  if (wanted.length < words.size) throw invalid(name, `must be of ${known.join(', ')}`);
+  return new Set(wanted);
 }
 
 function throttleOf(value: unknown): number {

@@ -1,65 +1,36 @@
-import { Controller, Get, Inject, type OnModuleDestroy, type OnModuleInit, Query, Req, Res } from '@nestjs/common';
+import { Controller, Get, Query, Req, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
-import type { Subscription } from 'rxjs';
 
-import { ApiErrors, Clock, Pulse, SSE_HEADERS } from '#service-kit';
+import { ApiErrors, SSE_HEADERS } from '#service-kit';
 
-import { FleetFeed } from './fleet-feed.js';
+import { FanOut } from './fan-out.js';
 import { type FleetFilterQuery, parseFleetFilter } from './fleet-filter.js';
-import { Viewer } from './viewer.js';
 
 /** Serves the merged stream. Writes to the response itself: Nest's `@Sse` encodes every event anew for every viewer. */
 @ApiTags('telemetry')
 @Controller('v1/heartbeats')
-export class FleetStreamController implements OnModuleInit, OnModuleDestroy {
-  private readonly viewers = new Set<Viewer>();
-  private watch: Subscription | undefined;
-
-  constructor(
-    @Inject(Clock) private readonly clock: Clock,
-    private readonly feed: FleetFeed,
-    private readonly pulse: Pulse,
-  ) {}
-
-  onModuleInit(): void {
-    this.watch = this.pulse.beats$.subscribe(() => {
-      for (const viewer of this.viewers) viewer.beat();
-    });
-  }
-
-  onModuleDestroy(): void {
-    this.watch?.unsubscribe();
-  }
+export class FleetStreamController {
+  constructor(private readonly fanOut: FanOut) {}
 
   @Get('stream')
   @ApiOperation({ summary: 'Everything that happens in the fleet: `snapshot` first, then events as they come' })
   @ApiQuery({ name: 'hive', required: false, description: 'only these hives', example: 'gpu-a,gpu-b' })
   @ApiQuery({ name: 'type', required: false, description: 'only these types', example: 'hive_telemetry,queen' })
   @ApiQuery({ name: 'throttle_ms', required: false, description: 'at most one telemetry per hive in this time' })
+  @ApiQuery({ name: 'fields', required: false, description: 'only these of a telemetry', example: 'gpus,workers' })
   @ApiProduces('text/event-stream')
   @ApiOkResponse({ description: 'server-sent events: snapshot, heartbeat, hive_state, lag, closing' })
-  @ApiErrors('REQUEST_INVALID')
+  @ApiErrors('REQUEST_INVALID', 'VIEWERS_FULL')
   stream(@Query() query: FleetFilterQuery, @Req() request: Request, @Res() response: Response): void {
     const filter = parseFleetFilter(query);
+    this.fanOut.checkRoom();
     response.writeHead(200, SSE_HEADERS);
     if (request.method === 'HEAD') {
       response.end();
       return;
     }
-    const viewer = new Viewer(response, {
-      throttleMs: filter.throttleMs,
-      nowMs: () => this.clock.monotonicMs(),
-      encode: (event) => this.feed.encode(event),
-    });
-    this.viewers.add(viewer);
-    const events = this.feed.open(filter).subscribe({
-      next: (frame) => viewer.take(frame),
-      complete: () => response.end(),
-    });
-    response.on('close', () => {
-      this.viewers.delete(viewer);
-      events.unsubscribe();
-    });
+    response.flushHeaders();
+    this.fanOut.serve(response, filter, request.get('Last-Event-ID'));
   }
 }

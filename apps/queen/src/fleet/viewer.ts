@@ -1,87 +1,103 @@
 import type { Response } from 'express';
 
-import type { FleetEvent } from '#contracts';
 import { SSE_KEEP_ALIVE } from '#service-kit';
 
-import type { FleetFrame } from './fleet-feed.js';
+/** How far behind a viewer may be before events are merged for it. */
+export interface BacklogBounds {
+  readonly bytes: number;
+  readonly ms: number;
+}
 
 /** Silence after which a comment keeps the connection warm, in ms; looked at four times a second. */
 const KEEP_ALIVE_MS = 9_500;
 /** A viewer that takes nothing for this long is dropped, in ms. */
 const STUCK_MS = 30_000;
-
-/** What a viewer needs of the feed to say that events were merged away. */
-export interface ViewerOptions {
-  readonly throttleMs: number;
-  readonly nowMs: () => number;
-  readonly encode: (event: FleetEvent) => FleetFrame;
-}
+/** A snapshot is written in pieces, so that one viewer's takes turns with what the others get, in bytes. */
+const PIECE_BYTES = 256 * 1024;
 
 /**
- * One reader of the merged stream. While its connection is full or its throttle holds, only the latest event of each
- * hive is kept: it gets fewer, newer events, costs bounded memory, and slows nobody else down.
+ * One reader of the merged stream. It holds no events: while its connection takes what comes it gets the blocks that
+ * its group shares; once it is behind, it only knows the last event that it got, and its group the latest of each hive.
  */
 export class Viewer {
-  private readonly pending = new Map<string, FleetFrame>();
-  private dropped = 0;
+  /** The place, in what its group has sent, of the last frame that it got. */
+  cursor = 0;
+  /** Frames that its group has sent since then. */
+  missed = 0;
+  isBehind = false;
+  /** What is left of its snapshot; the bytes are shared with whoever came in the same tick. */
+  private rest: Buffer | undefined;
   private wroteMs: number;
-  private flushedMs = Number.NEGATIVE_INFINITY;
+  private fullSinceMs: number | undefined;
 
+  /** `resumeAfter`: the last frame that it saw on an earlier connection. `onDrain` is called when it can take more. */
   constructor(
     private readonly response: Response,
-    private readonly options: ViewerOptions,
+    readonly resumeAfter: number | undefined,
+    private readonly bounds: BacklogBounds,
+    private readonly nowMs: () => number,
+    onDrain: (viewer: Viewer) => void,
   ) {
-    this.wroteMs = options.nowMs();
-    response.on('drain', () => this.flush());
+    this.wroteMs = nowMs();
+    response.on('drain', () => {
+      this.fullSinceMs = undefined;
+      onDrain(this);
+    });
   }
 
-  /** Takes an event: writes it now, or keeps it for when it may be written. */
-  take(frame: FleetFrame): void {
-    if (!this.response.writableNeedDrain && !this.isThrottled(frame.event)) {
-      this.write(frame.bytes);
-      return;
+  /** Whether its connection takes bytes without queueing them here. */
+  get isReady(): boolean {
+    return this.rest === undefined && !this.response.writableNeedDrain;
+  }
+
+  /** Starts it with the state as of this place; while that is on its way, the viewer is behind. */
+  begin(bytes: Buffer, place: number): void {
+    this.cursor = place;
+    this.rest = bytes.length > 0 ? bytes : undefined;
+    this.isBehind = this.rest !== undefined && bytes.length > PIECE_BYTES;
+    this.continue();
+  }
+
+  /** Writes more of the snapshot, as far as the connection takes it. */
+  continue(): void {
+    while (this.rest !== undefined && !this.response.writableNeedDrain) {
+      const piece = this.rest.subarray(0, PIECE_BYTES);
+      this.rest = this.rest.length > PIECE_BYTES ? this.rest.subarray(PIECE_BYTES) : undefined;
+      this.write(piece);
     }
-    const key = keyOf(frame.event);
-    if (this.pending.delete(key) && this.response.writableNeedDrain) this.dropped += 1;
-    this.pending.set(key, frame);
   }
 
-  /** Does what is due: the throttled events, the keep-alive, the end of a viewer that is stuck. */
+  /** Writes a block that ends at this place; `false` where that would exceed the backlog: then it is behind. */
+  deliver(block: Buffer, place: number): boolean {
+    if (this.isBehind) return false;
+    const isLate = this.fullSinceMs !== undefined && this.nowMs() - this.fullSinceMs > this.bounds.ms;
+    if (isLate || this.response.writableLength + block.length > this.bounds.bytes) {
+      this.isBehind = true;
+      return false;
+    }
+    this.cursor = place;
+    this.write(block);
+    return true;
+  }
+
+  /** Writes what it alone gets. */
+  write(bytes: Buffer | string): void {
+    const nowMs = this.nowMs();
+    this.wroteMs = nowMs;
+    if (!this.response.write(bytes)) this.fullSinceMs ??= nowMs;
+  }
+
+  /** Keeps a quiet connection warm and drops one that is stuck. */
   beat(): void {
-    const nowMs = this.options.nowMs();
-    if (this.response.writableNeedDrain) {
-      if (nowMs - this.wroteMs > STUCK_MS) this.response.destroy();
-      return;
-    }
-    if (this.pending.size > 0 && nowMs - this.flushedMs >= this.options.throttleMs) this.flush();
-    if (nowMs - this.wroteMs >= KEEP_ALIVE_MS) this.write(SSE_KEEP_ALIVE);
-  }
-
-  private flush(): void {
-    this.flushedMs = this.options.nowMs();
-    if (this.dropped > 0) {
-      const { dropped } = this;
-      this.dropped = 0;
-      this.write(this.options.encode({ type: 'lag', dropped }).bytes);
-    }
-    for (const [key, frame] of this.pending) {
-      if (this.response.writableNeedDrain) return;
-      this.pending.delete(key);
-      this.write(frame.bytes);
+    const nowMs = this.nowMs();
+    if (this.fullSinceMs !== undefined) {
+      if (nowMs - this.fullSinceMs > STUCK_MS) this.response.destroy();
+    } else if (nowMs - this.wroteMs >= KEEP_ALIVE_MS) {
+      this.write(SSE_KEEP_ALIVE);
     }
   }
 
-  private isThrottled({ type }: FleetEvent): boolean {
-    return this.options.throttleMs > 0 && type === 'hive_telemetry';
+  end(): void {
+    this.response.end();
   }
-
-  private write(bytes: Buffer | string): void {
-    this.wroteMs = this.options.nowMs();
-    this.response.write(bytes);
-  }
-}
-
-/** Events of one key replace each other; the newer one stands at the end, so that the order within a hive holds. */
-function keyOf(event: FleetEvent): string {
-  return 'hive_id' in event ? `${event.type} ${event.hive_id}` : event.type;
 }

@@ -1,0 +1,141 @@
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import type { Response } from 'express';
+import { Subscription } from 'rxjs';
+
+import { ApiaryError, type LagEvent } from '#contracts';
+import { Clock, Pulse } from '#service-kit';
+
+import { QUEEN_CONFIG, type QueenConfig } from '../config/queen-config.js';
+import { FleetFeed } from './fleet-feed.js';
+import { type FleetFilter, trimmed, trimmedSnapshot } from './fleet-filter.js';
+import { encodeFleet, type FleetFrame } from './fleet-frame.js';
+import { FrameRing } from './frame-ring.js';
+import { Viewer } from './viewer.js';
+import { type GroupSource, ViewerGroup } from './viewer-group.js';
+
+/** What a viewer that comes back is given: a minute, or as much as this holds. */
+const RING = { ageMs: 60_000, bytes: 64 * 1024 * 1024 };
+
+/**
+ * Brings the merged stream to all viewers. They are served in ticks, with one write each: a write costs the same for
+ * one event as for a hundred, and costs more than all the rest. A lone event does not wait for a tick.
+ */
+@Injectable()
+export class FanOut implements OnModuleInit, OnModuleDestroy, GroupSource {
+  private readonly groups = new Map<string, ViewerGroup>();
+  private readonly ring = new FrameRing(RING);
+  private readonly watches = new Subscription();
+  private viewers = 0;
+  private flushedMs = Number.NEGATIVE_INFINITY;
+  private nextFlush: Subscription | undefined;
+
+  constructor(
+    @Inject(Clock) private readonly clock: Clock,
+    @Inject(QUEEN_CONFIG) private readonly config: QueenConfig,
+    private readonly feed: FleetFeed,
+    private readonly pulse: Pulse,
+  ) {}
+
+  onModuleInit(): void {
+    this.watches.add(this.pulse.beats$.subscribe(() => this.beat()));
+    this.watches.add(this.feed.frames$.subscribe({ next: (frame) => this.take(frame), complete: () => this.end() }));
+  }
+
+  onModuleDestroy(): void {
+    // The stream itself ends with the feed, which says goodbye first.
+    this.watches.add(() => this.nextFlush?.unsubscribe());
+  }
+
+  /** Throws `VIEWERS_FULL` where there are as many viewers as there may be; to be asked before a stream is begun. */
+  checkRoom(): void {
+    if (this.viewers < this.config.maxViewers) return;
+    throw new ApiaryError('VIEWERS_FULL', `${this.viewers} viewers are served already`);
+  }
+
+  /** Serves one viewer until its connection closes. `lastEventId`: what it saw last on an earlier one. */
+  serve(response: Response, filter: FleetFilter, lastEventId: string | undefined): void {
+    const group = this.groups.get(filter.key) ?? new ViewerGroup(filter, this);
+    this.groups.set(filter.key, group);
+    const bounds = { bytes: this.config.viewerBacklogBytes, ms: this.config.viewerBacklogMs };
+    const viewer = new Viewer(
+      response,
+      this.placeOf(lastEventId),
+      bounds,
+      () => this.clock.monotonicMs(),
+      (drained) => group.catchUp(drained),
+    );
+    this.viewers += 1;
+    group.join(viewer);
+    response.on('close', () => {
+      this.viewers -= 1;
+      group.leave(viewer);
+      if (group.size === 0) this.groups.delete(filter.key);
+    });
+    this.scheduleFlush();
+  }
+
+  snapshot(filter: FleetFilter): Buffer {
+    return this.feed.aside(trimmedSnapshot(this.feed.snapshot(filter.hives), filter.fields));
+  }
+
+  since(seq: number): readonly FleetFrame[] | undefined {
+    return this.ring.since(seq);
+  }
+
+  shape(frame: FleetFrame, filter: FleetFilter): FleetFrame {
+    if (filter.fields === undefined || frame.event.type !== 'hive_telemetry') return frame;
+    return { ...frame, bytes: encodeFleet(trimmed(frame.event, filter.fields), frame.seq, this.feed.epoch) };
+  }
+
+  reissue(frame: FleetFrame): FleetFrame {
+    return this.feed.reissue(frame);
+  }
+
+  lag(dropped: number): Buffer {
+    const event: LagEvent = { type: 'lag', dropped };
+    return this.feed.aside(event);
+  }
+
+  private take(frame: FleetFrame): void {
+    this.ring.push(frame, this.clock.monotonicMs());
+    if (this.viewers === 0) return;
+    for (const group of this.groups.values()) group.take(frame);
+    this.scheduleFlush();
+  }
+
+  private scheduleFlush(): void {
+    if (this.nextFlush !== undefined) return;
+    const waitMs = Math.max(0, this.flushedMs + this.config.tickMs - this.clock.monotonicMs());
+    this.nextFlush = this.clock.scheduler.schedule(() => this.flush(), waitMs);
+  }
+
+  private flush(): void {
+    this.nextFlush?.unsubscribe();
+    this.nextFlush = undefined;
+    const nowMs = this.clock.monotonicMs();
+    this.flushedMs = nowMs;
+    for (const group of this.groups.values()) group.flush(nowMs);
+  }
+
+  private beat(): void {
+    const nowMs = this.clock.monotonicMs();
+    let isAnyDue = false;
+    for (const group of this.groups.values()) {
+      group.beat();
+      isAnyDue ||= group.isDue(nowMs);
+    }
+    if (isAnyDue) this.scheduleFlush();
+  }
+
+  private end(): void {
+    this.flush();
+    for (const group of this.groups.values()) group.end();
+    this.watches.unsubscribe();
+  }
+
+  /** `undefined` where the id is of another queen, or none of ours. */
+  private placeOf(lastEventId: string | undefined): number | undefined {
+    const [epoch, seq = '', ...rest] = lastEventId?.split(':') ?? [];
+    return epoch === this.feed.epoch && rest.length === 0 && /^\d{1,15}$/.test(seq) ? Number(seq) : undefined;
+  }
+}
