@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+import type { TelemetryEvent } from '#contracts';
 import { SSE_HEADERS } from '#service-kit';
 
 import { sampleTelemetry } from './sample-telemetry.js';
@@ -46,21 +47,23 @@ export class LightHive implements AsyncDisposable {
     private readonly host: string,
     private readonly queenUrl: string | undefined,
     readonly bootId: string,
+    content: Partial<TelemetryEvent>,
   ) {
-    const template = JSON.stringify(sampleTelemetry(hiveId, SEQ_MARK, { bootId }));
+    const template = JSON.stringify(sampleTelemetry(hiveId, SEQ_MARK, { ...content, bootId }));
     [this.before = '', this.after = ''] = template.split(String(SEQ_MARK));
     this.nextTryMs = performance.now();
     this.server = createServer((incoming, response) => this.answer(incoming, response));
   }
 
-  /** Listens at once; announces itself with its first `tick` if there is a queen. */
+  /** Listens at once; announces itself with its first `tick` if there is a queen. `content`: of all its samples. */
   static async start(
     hiveId: string,
     host: string,
     queenUrl?: string,
     bootId = `boot-of-${hiveId}`,
+    content: Partial<TelemetryEvent> = {},
   ): Promise<LightHive> {
-    const hive = new LightHive(hiveId, host, queenUrl, bootId);
+    const hive = new LightHive(hiveId, host, queenUrl, bootId, content);
     hive.server.listen(0, host);
     await once(hive.server, 'listening');
     hive.port = (hive.server.address() as AddressInfo).port;

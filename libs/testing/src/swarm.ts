@@ -1,3 +1,5 @@
+import type { TelemetryEvent } from '#contracts';
+
 import { LightHive } from './light-hive.js';
 
 /** How often a part of the swarm beats; each hive once per interval, at a moment of its own. */
@@ -14,6 +16,8 @@ export interface SwarmOptions {
   readonly ownAddresses?: boolean;
   readonly intervalMs?: number;
   readonly prefix?: string;
+  /** What each sample says, beside who and when. */
+  readonly content?: Partial<TelemetryEvent>;
 }
 
 /** Many hives in one process: each with its own server and the real rules of announcing, all on one timer. */
@@ -30,13 +34,14 @@ export class Swarm implements AsyncDisposable {
   }
 
   static async start(options: SwarmOptions): Promise<Swarm> {
-    const { count, queenUrl, ownAddresses = false, intervalMs = 1_000, prefix = 'swarm' } = options;
+    const { count, queenUrl, ownAddresses = false, intervalMs = 1_000, prefix = 'swarm', content } = options;
     const hives: LightHive[] = [];
     for (let first = 0; first < count; first += START_BATCH) {
       const numbers = Array.from({ length: Math.min(START_BATCH, count - first) }, (_, index) => first + index);
-      const started = numbers.map((number) =>
-        LightHive.start(`${prefix}-${number}`, ownAddresses ? addressOf(number) : '127.0.0.1', queenUrl),
-      );
+      const started = numbers.map((number) => {
+        const host = ownAddresses ? addressOf(number) : '127.0.0.1';
+        return LightHive.start(`${prefix}-${number}`, host, queenUrl, undefined, content);
+      });
       hives.push(...(await Promise.all(started)));
     }
     return new Swarm(hives, intervalMs);
