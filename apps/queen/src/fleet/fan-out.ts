@@ -8,7 +8,7 @@ import { Clock, Pulse } from '#service-kit';
 import { QUEEN_CONFIG, type QueenConfig } from '../config/queen-config.js';
 import { FleetFeed } from './fleet-feed.js';
 import { type FleetFilter, trimmed, trimmedSnapshot } from './fleet-filter.js';
-import { encodeFleet, type FleetFrame } from './fleet-frame.js';
+import { encodeFleet, eventOf, type FleetFrame } from './fleet-frame.js';
 import { FrameRing } from './frame-ring.js';
 import { Viewer } from './viewer.js';
 import { type GroupSource, ViewerGroup } from './viewer-group.js';
@@ -82,9 +82,11 @@ export class FanOut implements OnModuleInit, OnModuleDestroy, GroupSource {
     return this.ring.since(seq);
   }
 
-  shape(frame: FleetFrame, filter: FleetFilter): FleetFrame {
-    if (filter.fields === undefined || frame.event.type !== 'hive_telemetry') return frame;
-    return { ...frame, bytes: encodeFleet(trimmed(frame.event, filter.fields), frame.seq, this.feed.epoch) };
+  shape(frame: FleetFrame, { fields }: FleetFilter): FleetFrame {
+    if (fields === undefined || frame.type !== 'hive_telemetry') return frame;
+    const event = eventOf(frame);
+    if (event.type !== 'hive_telemetry') return frame;
+    return { ...frame, bytes: encodeFleet(trimmed(event, fields), frame.seq, this.feed.epoch) };
   }
 
   reissue(frame: FleetFrame): FleetFrame {

@@ -7,7 +7,7 @@ import { Clock, ShutdownGate } from '#service-kit';
 
 import { QueenIdentity } from '../identity/queen-identity.js';
 import { TelemetryRegistry } from '../registry/telemetry-registry.js';
-import { encodeFleet, type FleetFrame, frameOf } from './fleet-frame.js';
+import { encodeFleet, type FleetFrame, frameOf, movedTo } from './fleet-frame.js';
 
 /** How often the queen speaks of the fleet, in ms. */
 const SUMMARY_MS = 2_500;
@@ -68,8 +68,8 @@ export class FleetFeed implements OnModuleInit, OnModuleDestroy {
   }
 
   /** The frame as if it had been published last. */
-  reissue({ event }: FleetFrame): FleetFrame {
-    return frameOf(event, this.sequence, this.epoch);
+  reissue(frame: FleetFrame): FleetFrame {
+    return movedTo(frame, this.sequence, this.epoch);
   }
 
   private publish(event: FleetEvent): void {

@@ -7,6 +7,8 @@ import {
   type SnapshotEvent,
 } from '#contracts';
 
+import type { FleetFrame } from './fleet-frame.js';
+
 /** Slowest that a viewer may ask for, in ms. */
 const THROTTLE_MS_MAX = 3_600_000;
 
@@ -77,18 +79,17 @@ export function trimmedSnapshot(snapshot: SnapshotEvent, fields: FleetFilter['fi
   return { ...snapshot, hives };
 }
 
-/** Whether an event passes. */
-export function passes(filter: FleetFilter, event: FleetEvent): boolean {
-  switch (event.type) {
+/** Whether an event of this type, about this hive, passes. */
+export function passes({ types, hives }: FleetFilter, { type, hiveId }: Pick<FleetFrame, 'type' | 'hiveId'>): boolean {
+  switch (type) {
     case 'snapshot':
     case 'lag':
     case 'closing':
       return true;
     case 'queen':
-      return filter.types?.has('queen') ?? true;
     case 'hive_telemetry':
     case 'hive_state':
-      return (filter.types?.has(event.type) ?? true) && (filter.hives?.has(event.hive_id) ?? true);
+      return (types?.has(type) ?? true) && (hiveId === undefined || (hives?.has(hiveId) ?? true));
   }
 }
 

@@ -1,13 +1,19 @@
 import { type FleetEvent, fleetEventName } from '#contracts';
 import { encodeSse } from '#service-kit';
 
-/** An event of the merged stream with its bytes, which all viewers of the same filter share. */
+const LINE_FEED = '\n';
+const DATA = '\ndata: ';
+
+/**
+ * An event of the merged stream as bytes, which all viewers of the same filter share. It does not hold the event
+ * itself: a minute of a large fleet is kept, and as objects that would be several times as large.
+ */
 export interface FleetFrame {
   /** Its place in this queen's stream, without gaps. */
   readonly seq: number;
-  readonly event: FleetEvent;
-  /** Frames of one key replace each other for whoever is late. */
-  readonly key: string;
+  readonly type: FleetEvent['type'];
+  /** Of whom it speaks; `undefined` where of nobody or of all. */
+  readonly hiveId: string | undefined;
   readonly bytes: Buffer;
 }
 
@@ -21,10 +27,25 @@ export function encodeFleet(event: { readonly type: FleetEvent['type'] }, seq: n
 /** An event as a frame of the stream of this epoch. */
 export const frameOf = (event: FleetEvent, seq: number, epoch: string): FleetFrame => ({
   seq,
-  event,
-  key: 'hive_id' in event ? `${event.type} ${event.hive_id}` : event.type,
+  type: event.type,
+  hiveId: 'hive_id' in event ? event.hive_id : undefined,
   bytes: encodeFleet(event, seq, epoch),
 });
+
+/** The same event at another place of the stream. */
+export function movedTo(frame: FleetFrame, seq: number, epoch: string): FleetFrame {
+  const rest = frame.bytes.subarray(frame.bytes.indexOf(LINE_FEED));
+  return { ...frame, seq, bytes: Buffer.concat([Buffer.from(`id: ${epoch}:${seq}`), rest]) };
+}
+
+/** The event itself, as it was encoded. */
+export function eventOf({ bytes }: FleetFrame): FleetEvent {
+  const start = bytes.indexOf(DATA) + DATA.length;
+  return JSON.parse(bytes.toString('utf8', start, bytes.indexOf(LINE_FEED, start))) as FleetEvent;
+}
+
+/** Frames of one key replace each other for whoever is late. */
+export const keyOf = ({ type, hiveId }: FleetFrame): string => (hiveId === undefined ? type : `${type} ${hiveId}`);
 
 /** The frames as one piece of the stream. */
 export function blockOf(frames: readonly FleetFrame[]): Buffer {
@@ -34,6 +55,6 @@ export function blockOf(frames: readonly FleetFrame[]): Buffer {
 
 /** Only the latest frame of each key, in the order of the stream. */
 export function latestOf(frames: readonly FleetFrame[]): readonly FleetFrame[] {
-  const latest = new Map(frames.map((frame) => [frame.key, frame]));
-  return frames.filter((frame) => latest.get(frame.key) === frame);
+  const latest = new Map(frames.map((frame) => [keyOf(frame), frame]));
+  return frames.filter((frame) => latest.get(keyOf(frame)) === frame);
 }

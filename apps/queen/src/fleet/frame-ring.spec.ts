@@ -5,8 +5,8 @@ import { FrameRing } from './frame-ring.js';
 
 const frame = (seq: number, size = 10): FleetFrame => ({
   seq,
-  event: { type: 'lag', dropped: 0 },
-  key: 'lag',
+  type: 'lag',
+  hiveId: undefined,
   bytes: Buffer.alloc(size),
 });
 

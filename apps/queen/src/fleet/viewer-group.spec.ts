@@ -6,7 +6,7 @@ import type { Response } from 'express';
 import type { FleetEvent } from '#contracts';
 import { sampleTelemetry } from '#testing';
 
-import { encodeFleet, type FleetFrame, frameOf } from './fleet-frame.js';
+import { encodeFleet, type FleetFrame, frameOf, movedTo } from './fleet-frame.js';
 import { parseFleetFilter } from './fleet-filter.js';
 import { Viewer } from './viewer.js';
 import { type GroupSource, ViewerGroup } from './viewer-group.js';
@@ -71,7 +71,7 @@ class Bench {
       },
       since: (seq) => (seq >= 0 && seq <= this.seq ? this.sent.slice(seq) : undefined),
       shape: (frame) => frame,
-      reissue: ({ event }) => frameOf(event, this.seq, EPOCH),
+      reissue: (frame) => movedTo(frame, this.seq, EPOCH),
       lag: (dropped) => this.aside({ type: 'lag', dropped }),
     };
     this.group = new ViewerGroup(parseFleetFilter(query), source);

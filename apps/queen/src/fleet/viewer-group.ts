@@ -1,4 +1,4 @@
-import { blockOf, type FleetFrame, latestOf } from './fleet-frame.js';
+import { blockOf, type FleetFrame, keyOf, latestOf } from './fleet-frame.js';
 import { type FleetFilter, passes } from './fleet-filter.js';
 import type { Viewer } from './viewer.js';
 
@@ -60,8 +60,8 @@ export class ViewerGroup {
 
   /** Takes a frame if this filter wants it. */
   take(frame: FleetFrame): void {
-    if (!passes(this.filter, frame.event)) return;
-    if (this.filter.throttleMs > 0 && frame.event.type === 'hive_telemetry') this.held.set(frame.key, frame);
+    if (!passes(this.filter, frame)) return;
+    if (this.filter.throttleMs > 0 && frame.type === 'hive_telemetry') this.held.set(keyOf(frame), frame);
     else this.pending.push(this.source.shape(frame, this.filter));
   }
 
@@ -130,8 +130,9 @@ export class ViewerGroup {
 
   /** The newer one stands at the end, so that the order within a hive holds. */
   private keep(placed: Placed): void {
-    this.latest.delete(placed.frame.key);
-    this.latest.set(placed.frame.key, placed);
+    const key = keyOf(placed.frame);
+    this.latest.delete(key);
+    this.latest.set(key, placed);
   }
 
   private admit(): void {
@@ -150,7 +151,7 @@ export class ViewerGroup {
   }
 
   private replay(missed: readonly FleetFrame[]): Buffer {
-    const wanted = missed.filter(({ event }) => passes(this.filter, event));
+    const wanted = missed.filter((frame) => passes(this.filter, frame));
     const kept = this.filter.throttleMs > 0 ? latestOf(wanted) : wanted;
     return blockOf(kept.map((frame) => this.source.shape(frame, this.filter)));
   }
