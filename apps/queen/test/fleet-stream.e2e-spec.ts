@@ -52,7 +52,7 @@ describe('GET /v1/heartbeats/stream of the queen', () => {
     const event = telemetry?.json as unknown as HiveTelemetryEvent;
     expect(event).toMatchObject({ hive_id: 'gpu-a', seq: 2, workers: [{ model: 'Qwen/Qwen3-8B' }] });
     expect(Object.keys(event).sort()).toEqual(
-      'collection gpus hive_id hive_info node received_at seq timestamp type workers'.split(' '),
+      'collection gpus hive_id hive_info interval_ms node received_at seq timestamp type workers'.split(' '),
     );
     expect(Number.isNaN(Date.parse(event.received_at))).toBe(false);
   });
@@ -272,7 +272,9 @@ describe('GET /v1/heartbeats/stream of the queen', () => {
     await viewer.waitFor('snapshot', () => true);
     hive.beat();
     const { json } = await viewer.waitFor('sample 2', (event) => event.json['seq'] === 2);
-    expect(Object.keys(json).sort()).toEqual('gpus hive_id received_at seq timestamp type workers'.split(' '));
+    expect(Object.keys(json).sort()).toEqual(
+      'gpus hive_id interval_ms received_at seq timestamp type workers'.split(' '),
+    );
     const [view] = (viewer.events[0]?.json as unknown as SnapshotEvent).hives;
     expect(view?.telemetry).toMatchObject({ seq: 1, gpus: [] });
     expect(view?.telemetry).not.toHaveProperty('node');

@@ -22,7 +22,7 @@ async function startTimelessQueen() {
   const app = await testing.init();
   const registry = app.get(TelemetryRegistry);
   const states: string[] = [];
-  registry.changes$.subscribe((event) => {
+  registry.changes$.subscribe(({ event }) => {
     if (event.type === 'hive_state') states.push(describeState(event));
   });
   const close = async (): Promise<void> => {

@@ -1,5 +1,4 @@
-import { decodeJson, list, nullable, numberWithin, object, type Decoder, text } from './decode.js';
-import { ApiaryError } from './errors.js';
+import { decodeJson, list, nullable, numberWithin, object, type Decoder, Malformed, text } from './decode.js';
 import { hiveId } from './hive-id.js';
 import { HIVES_MAX, INTERVAL_MS_MAX, INTERVAL_MS_MIN } from './limits.js';
 import { origin } from './origin.js';
@@ -18,9 +17,9 @@ interface RememberedDirectory {
   readonly hives: readonly RememberedHive[];
 }
 
-const schema: Decoder<1> = (value, path) => {
+const schema: Decoder<1> = (value) => {
   if (value === 1) return 1;
-  throw new ApiaryError('WIRE_MALFORMED', `${path} is ${JSON.stringify(value)}, this version reads 1`);
+  throw new Malformed(`is ${JSON.stringify(value)}, this version reads 1`);
 };
 
 const rememberedDirectory = object<RememberedDirectory>({

@@ -30,7 +30,7 @@ export type Health = (typeof HEALTHS)[number];
 export type FoundBy = 'callback' | 'ssh-config' | 'state-file';
 
 /** A hive's telemetry as the queen passes it on. */
-export interface HiveTelemetryEvent extends Omit<TelemetryEvent, 'type' | 'interval_ms'> {
+export interface HiveTelemetryEvent extends Omit<TelemetryEvent, 'type'> {
   readonly type: 'hive_telemetry';
   /** ISO 8601 by the queen's clock. */
   readonly received_at: string;

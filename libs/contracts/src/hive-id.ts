@@ -1,5 +1,4 @@
-import type { Decoder } from './decode.js';
-import { ApiaryError } from './errors.js';
+import { type Decoder, Malformed } from './decode.js';
 import { HIVE_ID_LENGTH_MAX } from './limits.js';
 
 const HIVE_ID_PATTERN = /^[A-Za-z0-9._-]+$/;
@@ -15,8 +14,8 @@ export function hiveIdFault(value: unknown): string | undefined {
 }
 
 /** Decodes a `hive_id`. */
-export const hiveId: Decoder<string> = (value, path) => {
+export const hiveId: Decoder<string> = (value) => {
   const fault = hiveIdFault(value);
-  if (fault !== undefined) throw new ApiaryError('WIRE_MALFORMED', `${path} ${fault}`);
+  if (fault !== undefined) throw new Malformed(fault);
   return value as string;
 };

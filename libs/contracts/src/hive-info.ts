@@ -26,15 +26,19 @@ export interface HiveInfo {
   readonly arch: string | null;
 }
 
-const reported = object<{ status: 'healthy' | 'degraded' | 'unhealthy'; reason: string | null }>({
-  status: oneOf(['healthy', 'degraded', 'unhealthy']),
-  reason: nullable(text(1024)),
+const healthy = object<{ readonly status: 'healthy' }>({ status: oneOf(['healthy']) });
+
+const sick = object<{ readonly status: 'degraded' | 'unhealthy'; readonly reason: string }>({
+  status: oneOf(['degraded', 'unhealthy']),
+  reason: (value) => nullable(text(1024))(value) ?? 'the hive gave no reason',
 });
 
-const healthStatus: Decoder<HiveHealthStatus> = (value, path) => {
-  const { status, reason } = reported(value, path);
-  return status === 'healthy' ? { status } : { status, reason: reason ?? 'the hive gave no reason' };
-};
+const reported = object<{ readonly status: HiveHealthStatus['status'] }>({
+  status: oneOf(['healthy', 'degraded', 'unhealthy']),
+});
+
+const healthStatus: Decoder<HiveHealthStatus> = (value) =>
+  reported(value).status === 'healthy' ? healthy(value) : sick(value);
 
 /** Decodes `hive_info`. */
 export const hiveInfo = object<HiveInfo>({

@@ -40,7 +40,7 @@ export * as limits from './limits.js';
 export { type NodeReading, type PressureReading } from './node.js';
 export { originFault, parseOrigin } from './origin.js';
 export { decodeReadyAnswer, type ReadyAnswer, type ReadyRequest, type SubscriptionOutcome } from './ready.js';
-export { type ClosingEvent, decodeTelemetry, type TelemetryEvent } from './telemetry.js';
+export { type ClosingEvent, decodeTelemetry, decodeTelemetryText, type TelemetryEvent } from './telemetry.js';
 export {
   type ContainerReading,
   type EngineMetrics,

@@ -1,4 +1,4 @@
-import type { Decoder } from './decode.js';
+import { type Decoder, Malformed } from './decode.js';
 import { ApiaryError } from './errors.js';
 import { ORIGIN_LENGTH_MAX } from './limits.js';
 
@@ -26,9 +26,9 @@ export function parseOrigin(value: unknown, name: string): string {
 }
 
 /** Decodes an origin to its normal form. */
-export const origin: Decoder<string> = (value, path) => {
+export const origin: Decoder<string> = (value) => {
   const fault = originFault(value);
-  if (fault !== undefined) throw new ApiaryError('WIRE_MALFORMED', `${path} ${fault}`);
+  if (fault !== undefined) throw new Malformed(fault);
   return new URL(value as string).origin;
 };
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 
 import { sampleGpu, sampleTelemetry, sampleWorker } from '#testing';
 
-import { decodeTelemetry } from './telemetry.js';
+import { decodeTelemetry, decodeTelemetryText } from './telemetry.js';
 
 const whole = sampleTelemetry('gpu-a', 7, {
   gpus: [sampleGpu()],
@@ -69,5 +69,38 @@ describe('decodeTelemetry', () => {
 
   it.each(['', 'null', '[]', '7', '"telemetry"', '{', '['.repeat(100_000)])('refuses %.20s', (json) => {
     expect(() => decodeTelemetry(json)).toThrow(expect.objectContaining({ code: 'WIRE_MALFORMED' }));
+  });
+});
+
+describe('decodeTelemetryText', () => {
+  const isExact = (value: unknown): boolean => decodeTelemetryText(JSON.stringify(value)).isExact;
+
+  it('tells a text that holds nothing but the event', () => {
+    expect(isExact(whole)).toBe(true);
+    expect(isExact({ ...whole, gpus: [], workers: [] })).toBe(true);
+  });
+
+  it.each([
+    ['an unknown key', changed('extra', 1)],
+    ['an unknown key far inside', changed('gpus.0.extra', 1)],
+    ['an unknown key of a healthy hive', changed('hive_info.health_status', { status: 'healthy', reason: 'none' })],
+    ['a key that is missing', changed('node.cpu_temp_c', undefined)],
+    [
+      'a key that is missing, and an unknown one in its place',
+      changed('node', { ...whole.node, cpu_temp_c: undefined, x: 1 }),
+    ],
+    ['a reason that is missing', changed('hive_info.health_status', { status: 'degraded' })],
+  ])('tells %s', (_, value) => {
+    expect(isExact(value)).toBe(false);
+  });
+
+  it('is not fooled by a prototype', () => {
+    const hostile = `{"__proto__":{"polluted":1},${JSON.stringify(whole).slice(1)}`;
+    expect(decodeTelemetryText(hostile).isExact).toBe(false);
+    const inherited = JSON.stringify(changed('hive_info.os', undefined)).replace(
+      '"hive_info":{',
+      '"hive_info":{"__proto__":{"os":"x"},',
+    );
+    expect(decodeTelemetryText(inherited).value.hive_info.os).toBeNull();
   });
 });

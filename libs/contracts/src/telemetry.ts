@@ -1,5 +1,5 @@
 import { collection, type Collection } from './collection.js';
-import { count, decodeJson, list, numberWithin, object, oneOf, text } from './decode.js';
+import { count, decodeJson, decodeText, list, numberWithin, object, oneOf, text } from './decode.js';
 import { gpuReading, type GpuReading } from './gpu.js';
 import { hiveId } from './hive-id.js';
 import { hiveInfo, type HiveInfo } from './hive-info.js';
@@ -44,3 +44,7 @@ const telemetryEvent = object<TelemetryEvent>({
 
 /** Decodes the data of a hive's `heartbeat`. Throws `WIRE_MALFORMED` with the path of what is wrong. */
 export const decodeTelemetry = (json: string): TelemetryEvent => decodeJson(json, telemetryEvent);
+
+/** Likewise, and tells whether the text holds nothing else, so that it may be passed on as it is. */
+export const decodeTelemetryText = (json: string): { readonly value: TelemetryEvent; readonly isExact: boolean } =>
+  decodeText(json, telemetryEvent);

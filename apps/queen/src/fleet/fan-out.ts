@@ -2,13 +2,13 @@ import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@ne
 import type { Response } from 'express';
 import { Subscription } from 'rxjs';
 
-import { ApiaryError, type LagEvent } from '#contracts';
+import { ApiaryError, type HiveTelemetryEvent, type LagEvent } from '#contracts';
 import { Clock, Pulse } from '#service-kit';
 
 import { QUEEN_CONFIG, type QueenConfig } from '../config/queen-config.js';
 import { FleetFeed } from './fleet-feed.js';
-import { type FleetFilter, trimmed, trimmedSnapshot } from './fleet-filter.js';
-import { encodeFleet, eventOf, type FleetFrame } from './fleet-frame.js';
+import { type FleetFilter, trimmed } from './fleet-filter.js';
+import { encodeFleet, type FleetFrame, jsonOf } from './fleet-frame.js';
 import { FrameRing } from './frame-ring.js';
 import { Viewer } from './viewer.js';
 import { type GroupSource, ViewerGroup } from './viewer-group.js';
@@ -23,6 +23,8 @@ const RING = { ageMs: 60_000, bytes: 64 * 1024 * 1024 };
 @Injectable()
 export class FanOut implements OnModuleInit, OnModuleDestroy, GroupSource {
   private readonly groups = new Map<string, ViewerGroup>();
+  /** The latest telemetry of each hive: a snapshot is put together from the texts that were sent anyway. */
+  private readonly latest = new Map<string, FleetFrame>();
   private readonly ring = new FrameRing(RING);
   private readonly watches = new Subscription();
   private viewers = 0;
@@ -74,8 +76,14 @@ export class FanOut implements OnModuleInit, OnModuleDestroy, GroupSource {
     this.scheduleFlush();
   }
 
-  snapshot(filter: FleetFilter): Buffer {
-    return this.feed.aside(trimmedSnapshot(this.feed.snapshot(filter.hives), filter.fields));
+  snapshot({ hives, fields }: FleetFilter): Buffer {
+    const { hives: views, ...head } = this.feed.snapshot(hives);
+    const texts = views.map(({ telemetry, ...view }) => {
+      const frame = fields === undefined ? this.latest.get(view.hive_id) : undefined;
+      const json = frame === undefined ? telemetryJson(telemetry, fields) : jsonOf(frame).toString();
+      return `${JSON.stringify(view).slice(0, -1)},"telemetry":${json}}`;
+    });
+    return this.feed.aside('snapshot', `${JSON.stringify(head).slice(0, -1)},"hives":[${texts.join(',')}]}`);
   }
 
   since(seq: number): readonly FleetFrame[] | undefined {
@@ -84,9 +92,9 @@ export class FanOut implements OnModuleInit, OnModuleDestroy, GroupSource {
 
   shape(frame: FleetFrame, { fields }: FleetFilter): FleetFrame {
     if (fields === undefined || frame.type !== 'hive_telemetry') return frame;
-    const event = eventOf(frame);
-    if (event.type !== 'hive_telemetry') return frame;
-    return { ...frame, bytes: encodeFleet(trimmed(event, fields), frame.seq, this.feed.epoch) };
+    const event = JSON.parse(jsonOf(frame).toString()) as HiveTelemetryEvent;
+    const json = JSON.stringify(trimmed(event, fields));
+    return { ...frame, bytes: encodeFleet(frame.type, json, frame.seq, this.feed.epoch) };
   }
 
   reissue(frame: FleetFrame): FleetFrame {
@@ -95,14 +103,21 @@ export class FanOut implements OnModuleInit, OnModuleDestroy, GroupSource {
 
   lag(dropped: number): Buffer {
     const event: LagEvent = { type: 'lag', dropped };
-    return this.feed.aside(event);
+    return this.feed.aside('lag', JSON.stringify(event));
   }
 
   private take(frame: FleetFrame): void {
     this.ring.push(frame, this.clock.monotonicMs());
+    this.keepLatest(frame);
     if (this.viewers === 0) return;
     for (const group of this.groups.values()) group.take(frame);
     this.scheduleFlush();
+  }
+
+  private keepLatest(frame: FleetFrame): void {
+    if (frame.hiveId === undefined) return;
+    if (frame.type === 'hive_telemetry') this.latest.set(frame.hiveId, frame);
+    else if (this.feed.hasForgotten(frame.hiveId)) this.latest.delete(frame.hiveId);
   }
 
   private scheduleFlush(): void {
@@ -141,3 +156,6 @@ export class FanOut implements OnModuleInit, OnModuleDestroy, GroupSource {
     return epoch === this.feed.epoch && rest.length === 0 && /^\d{1,15}$/.test(seq) ? Number(seq) : undefined;
   }
 }
+
+const telemetryJson = (telemetry: HiveTelemetryEvent | null, fields: FleetFilter['fields']): string =>
+  JSON.stringify(telemetry && fields ? trimmed(telemetry, fields) : telemetry);

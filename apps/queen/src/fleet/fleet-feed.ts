@@ -33,7 +33,7 @@ export class FleetFeed implements OnModuleInit, OnModuleDestroy {
   }
 
   onModuleInit(): void {
-    this.sources.add(this.registry.changes$.subscribe((event) => this.publish(event)));
+    this.sources.add(this.registry.changes$.subscribe(({ event, json }) => this.publish(event, json)));
     this.sources.add(
       this.gate.closing$.subscribe(() => {
         this.publish({ type: 'closing', reason: 'shutdown' });
@@ -62,9 +62,14 @@ export class FleetFeed implements OnModuleInit, OnModuleDestroy {
     };
   }
 
+  /** Whether a hive is no longer of the fleet. */
+  hasForgotten(hiveId: string): boolean {
+    return this.registry.view(hiveId) === undefined;
+  }
+
   /** An event that some viewers alone get; it stands in the order of the stream but moves it no further. */
-  aside(event: { readonly type: FleetEvent['type'] }): Buffer {
-    return encodeFleet(event, this.sequence, this.epoch);
+  aside(type: FleetEvent['type'], json: string): Buffer {
+    return encodeFleet(type, json, this.sequence, this.epoch);
   }
 
   /** The frame as if it had been published last. */
@@ -72,8 +77,8 @@ export class FleetFeed implements OnModuleInit, OnModuleDestroy {
     return movedTo(frame, this.sequence, this.epoch);
   }
 
-  private publish(event: FleetEvent): void {
+  private publish(event: FleetEvent, json = JSON.stringify(event)): void {
     this.sequence += 1;
-    this.frames.next(frameOf(event, this.sequence, this.epoch));
+    this.frames.next(frameOf(event, json, this.sequence, this.epoch));
   }
 }

@@ -1,11 +1,4 @@
-import {
-  ApiaryError,
-  FLEET_EVENT_TYPES,
-  type FleetEvent,
-  type HiveTelemetryEvent,
-  type HiveView,
-  type SnapshotEvent,
-} from '#contracts';
+import { ApiaryError, FLEET_EVENT_TYPES, type FleetEvent, type HiveTelemetryEvent } from '#contracts';
 
 import type { FleetFrame } from './fleet-frame.js';
 
@@ -31,10 +24,6 @@ const TELEMETRY_FIELDS = ['hive_info', 'node', 'gpus', 'workers', 'collection'] 
 type TelemetryField = (typeof TELEMETRY_FIELDS)[number];
 
 type TrimmedTelemetry = Omit<HiveTelemetryEvent, TelemetryField> & Partial<Pick<HiveTelemetryEvent, TelemetryField>>;
-
-interface TrimmedSnapshot extends Omit<SnapshotEvent, 'hives'> {
-  readonly hives: readonly (Omit<HiveView, 'telemetry'> & { readonly telemetry: TrimmedTelemetry | null })[];
-}
 
 /** The query of the merged stream, as Express hands it over. */
 export interface FleetFilterQuery {
@@ -67,16 +56,6 @@ export function trimmed(event: HiveTelemetryEvent, fields: ReadonlySet<Telemetry
     ...(fields.has('workers') && { workers }),
     ...(fields.has('collection') && { collection }),
   };
-}
-
-/** The snapshot with those fields of each telemetry; with all of them if undefined. */
-export function trimmedSnapshot(snapshot: SnapshotEvent, fields: FleetFilter['fields']): TrimmedSnapshot {
-  if (fields === undefined) return snapshot;
-  const hives = snapshot.hives.map((view) => ({
-    ...view,
-    telemetry: view.telemetry && trimmed(view.telemetry, fields),
-  }));
-  return { ...snapshot, hives };
 }
 
 /** Whether an event of this type, about this hive, passes. */

@@ -17,19 +17,16 @@ export interface FleetFrame {
   readonly bytes: Buffer;
 }
 
-/** An event as bytes, at its place in the stream of this epoch. */
-export function encodeFleet(event: { readonly type: FleetEvent['type'] }, seq: number, epoch: string): Buffer {
-  return Buffer.from(
-    encodeSse({ id: `${epoch}:${seq}`, event: fleetEventName(event.type), data: JSON.stringify(event) }),
-  );
-}
+/** An event as bytes, at its place in the stream of this epoch; `json` is its text. */
+export const encodeFleet = (type: FleetEvent['type'], json: string, seq: number, epoch: string): Buffer =>
+  Buffer.from(encodeSse({ id: `${epoch}:${seq}`, event: fleetEventName(type), data: json }));
 
 /** An event as a frame of the stream of this epoch. */
-export const frameOf = (event: FleetEvent, seq: number, epoch: string): FleetFrame => ({
+export const frameOf = (event: FleetEvent, json: string, seq: number, epoch: string): FleetFrame => ({
   seq,
   type: event.type,
   hiveId: 'hive_id' in event ? event.hive_id : undefined,
-  bytes: encodeFleet(event, seq, epoch),
+  bytes: encodeFleet(event.type, json, seq, epoch),
 });
 
 /** The same event at another place of the stream. */
@@ -38,10 +35,10 @@ export function movedTo(frame: FleetFrame, seq: number, epoch: string): FleetFra
   return { ...frame, seq, bytes: Buffer.concat([Buffer.from(`id: ${epoch}:${seq}`), rest]) };
 }
 
-/** The event itself, as it was encoded. */
-export function eventOf({ bytes }: FleetFrame): FleetEvent {
+/** The text of the event. */
+export function jsonOf({ bytes }: FleetFrame): Buffer {
   const start = bytes.indexOf(DATA) + DATA.length;
-  return JSON.parse(bytes.toString('utf8', start, bytes.indexOf(LINE_FEED, start))) as FleetEvent;
+  return bytes.subarray(start, bytes.indexOf(LINE_FEED, start));
 }
 
 /** Frames of one key replace each other for whoever is late. */

@@ -91,13 +91,12 @@ class Bench {
   }
 
   telemetry(hiveId: string, seq: number): void {
-    const { type, interval_ms, ...sample } = sampleTelemetry(hiveId, seq);
-    this.publish({ type: 'hive_telemetry', ...sample, received_at: '' });
+    this.publish({ ...sampleTelemetry(hiveId, seq), type: 'hive_telemetry', received_at: '' });
   }
 
   publish(event: FleetEvent): void {
     this.seq += 1;
-    const frame = frameOf(event, this.seq, EPOCH);
+    const frame = frameOf(event, JSON.stringify(event), this.seq, EPOCH);
     this.sent.push(frame);
     this.group.take(frame);
   }
@@ -107,7 +106,7 @@ class Bench {
   }
 
   private aside(event: FleetEvent): Buffer {
-    return encodeFleet(event, this.seq, EPOCH);
+    return encodeFleet(event.type, JSON.stringify(event), this.seq, EPOCH);
   }
 }
 

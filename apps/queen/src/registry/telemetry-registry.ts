@@ -17,6 +17,13 @@ import { QUEEN_CONFIG, type QueenConfig } from '../config/queen-config.js';
 import { ageMs, type HiveRecord, isFlapping, isOpen, newRecord, viewOf, withReconnect } from './hive-record.js';
 import { judgeHealth } from './liveness.js';
 import { fleetWorkers, isOnline } from './fleet-workers.js';
+import { passOn } from './pass-on.js';
+
+/** A hive's telemetry as it arrived, or a change of its connection or health, with its text. */
+export interface RegistryChange {
+  readonly event: HiveTelemetryEvent | HiveStateEvent;
+  readonly json: string;
+}
 
 /** How a stream ended. `unreachable`: it could not be opened. `rejected`: what answers is not this hive. */
 export type StreamEnd = 'stopped' | 'broken' | 'unreachable' | 'rejected';
@@ -32,7 +39,7 @@ const FLAPPING_SPACING_MS = 2_000;
 @Injectable()
 export class TelemetryRegistry implements OnModuleInit, OnModuleDestroy {
   private readonly records = new Map<string, HiveRecord>();
-  private readonly changes = new Subject<HiveTelemetryEvent | HiveStateEvent>();
+  private readonly changes = new Subject<RegistryChange>();
   private watch: Subscription | undefined;
   /** Every telemetry as it arrives, and every change of a hive's connection or health. */
   readonly changes$ = this.changes.asObservable();
@@ -68,7 +75,7 @@ export class TelemetryRegistry implements OnModuleInit, OnModuleDestroy {
     const record = this.records.get(hiveId);
     if (record === undefined) return;
     this.records.delete(hiveId);
-    this.changes.next({ ...this.stateOf(record), connection: 'forgotten', health: 'down', reason: 'forgotten' });
+    this.emit({ ...this.stateOf(record), connection: 'forgotten', health: 'down', reason: 'forgotten' });
   }
 
   /** Notes that somebody at `url` claims the id of a hive that is live. */
@@ -87,14 +94,18 @@ export class TelemetryRegistry implements OnModuleInit, OnModuleDestroy {
       .map(({ endpoint }) => endpoint.hiveId);
   }
 
-  /** Takes in a sample that just arrived. One that is not newer than the last is a repetition and is dropped. */
-  record(event: TelemetryEvent): void {
+  /**
+   * Takes in a sample that just arrived. One that is not newer than the last is a repetition and is dropped. `json`: its
+   * text, if that holds nothing else.
+   */
+  record(event: TelemetryEvent, json?: string): void {
     const record = this.records.get(event.hive_id);
     if (record === undefined) return;
     const isNews = this.takeIn(record, event);
     record.lastError = null;
     this.change(record, 'connected');
-    if (isNews && record.latest !== null) this.changes.next(record.latest);
+    if (!isNews || record.latest === null) return;
+    this.emit(record.latest, json === undefined ? undefined : passOn(json, record.latest.received_at));
   }
 
   /** Notes that a hive sent something that is not telemetry; `true` for the first time. */
@@ -154,9 +165,10 @@ export class TelemetryRegistry implements OnModuleInit, OnModuleDestroy {
       if (event.seq <= last.seq) return false;
       record.missed += event.seq - last.seq - 1;
     }
-    const { type, interval_ms, ...sample } = event;
-    record.latest = { type: 'hive_telemetry', ...sample, received_at: this.clock.timestamp() };
-    record.endpoint = { ...record.endpoint, intervalMs: interval_ms };
+    record.latest = { ...event, type: 'hive_telemetry', received_at: this.clock.timestamp() };
+    if (record.endpoint.intervalMs !== event.interval_ms) {
+      record.endpoint = { ...record.endpoint, intervalMs: event.interval_ms };
+    }
     record.lastSeenMs = this.clock.monotonicMs();
     record.received += 1;
     return true;
@@ -207,7 +219,11 @@ export class TelemetryRegistry implements OnModuleInit, OnModuleDestroy {
     const event = this.stateOf(record);
     record.shown = { connection, health };
     record.shownMs = nowMs;
-    this.changes.next(event);
+    this.emit(event);
+  }
+
+  private emit(event: RegistryChange['event'], json = JSON.stringify(event)): void {
+    this.changes.next({ event, json });
   }
 
   private stateOf({ endpoint, connection, health, reason, shown }: HiveRecord): HiveStateEvent {

@@ -75,9 +75,9 @@ export class HiveSubscriberService implements OnModuleInit, OnModuleDestroy {
 
   private listenerFor(hiveId: string): SubscriptionListener {
     return {
-      onTelemetry: (event) => {
+      onTelemetry: (event, json) => {
         this.directory.report(hiveId, { outcome: 'live', lastError: null });
-        this.registry.record(event);
+        this.registry.record(event, json);
       },
       onMalformed: (reason) => {
         if (this.registry.recordMalformed(hiveId)) {

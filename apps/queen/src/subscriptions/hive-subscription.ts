@@ -1,7 +1,7 @@
 import { EventSource } from 'eventsource';
 import type { Subscription } from 'rxjs';
 
-import { ApiaryError, decodeTelemetry, describeError, type TelemetryEvent } from '#contracts';
+import { ApiaryError, decodeTelemetryText, describeError, type TelemetryEvent } from '#contracts';
 import { backoffMs, type Clock } from '#service-kit';
 
 import type { DialGate, DialHope, DialTurn } from './dial-gate.js';
@@ -33,7 +33,8 @@ export interface StreamEnding {
 
 /** Who hears from a subscription. Called synchronously; nothing is called after its disposal. */
 export interface SubscriptionListener {
-  onTelemetry(event: TelemetryEvent): void;
+  /** `json`: its text, where that holds nothing else. */
+  onTelemetry(event: TelemetryEvent, json: string | undefined): void;
   /** Something that is not telemetry; the stream goes on. */
   onMalformed(reason: string): void;
   /** The stream ended or could not be opened; the next try comes by itself. */
@@ -148,12 +149,13 @@ export class HiveSubscription implements Disposable {
 
   private receive(data: unknown): void {
     try {
-      const event = decodeTelemetry(String(data));
+      const json = String(data);
+      const { value: event, isExact } = decodeTelemetryText(json);
       if (event.hive_id !== this.target.hiveId || event.hive_info.id !== this.target.hiveId) {
         this.end({ kind: 'rejected', reason: `it is ${event.hive_id}, not ${this.target.hiveId}` });
         return;
       }
-      this.accept(event);
+      this.accept(event, isExact ? json : undefined);
     } catch (error) {
       // A throw from here would end the process. What is not the protocol's fault is still a reason to drop the event.
       const prefix = error instanceof ApiaryError ? '' : 'unexpected: ';
@@ -161,7 +163,7 @@ export class HiveSubscription implements Disposable {
     }
   }
 
-  private accept(event: TelemetryEvent): void {
+  private accept(event: TelemetryEvent, json: string | undefined): void {
     this.lastEventMs = this.clock.monotonicMs();
     this.intervalMs = event.interval_ms;
     if (this.current.kind !== 'live') {
@@ -169,7 +171,7 @@ export class HiveSubscription implements Disposable {
       this.hope = 'there';
       this.openedMs = this.lastEventMs;
     }
-    this.listener.onTelemetry(event);
+    this.listener.onTelemetry(event, json);
   }
 
   private end(ending: StreamEnding): void {
