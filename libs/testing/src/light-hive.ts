@@ -14,8 +14,9 @@ const SLOW_DELAY_MAX_MS = 30_000;
 /** Without a queen that reads for this long, a hive announces itself again, in ms. */
 const UNREAD_MS = 3_000;
 const TRY_MS = 5_000;
-/** Stands for the number that changes with each sample. */
+/** Stand for what changes with each sample. */
 const SEQ_MARK = 123_456_789_012;
+const TIME_MARK = 'the time';
 
 /** One callback of a hive and what came of it; status 0 is no answer. */
 export interface SentCallback {
@@ -34,8 +35,8 @@ export class LightHive implements AsyncDisposable {
 
   private readonly server: Server;
   private readonly streams = new Map<ServerResponse, string>();
-  private readonly before: string;
-  private readonly after: string;
+  /** The sample around its time and its number. */
+  private readonly pieces: readonly string[];
   private port = 0;
   private attempt = 0;
   private nextTryMs: number;
@@ -49,8 +50,8 @@ export class LightHive implements AsyncDisposable {
     readonly bootId: string,
     content: Partial<TelemetryEvent>,
   ) {
-    const template = JSON.stringify(sampleTelemetry(hiveId, SEQ_MARK, { ...content, bootId }));
-    [this.before = '', this.after = ''] = template.split(String(SEQ_MARK));
+    const template = JSON.stringify(sampleTelemetry(hiveId, SEQ_MARK, { ...content, bootId, timestamp: TIME_MARK }));
+    this.pieces = template.split(new RegExp(`${TIME_MARK}|${SEQ_MARK}`));
     this.nextTryMs = performance.now();
     this.server = createServer((incoming, response) => this.answer(incoming, response));
   }
@@ -109,8 +110,10 @@ export class LightHive implements AsyncDisposable {
   }
 
   private frame(): string {
-    const { bootId, before, seq, after } = this;
-    return `id: ${bootId}:${seq}\nevent: heartbeat\ndata: ${before}${seq}${after}\n\n`;
+    const { bootId, seq } = this;
+    const [before = '', between = '', after = ''] = this.pieces;
+    const data = `${before}${new Date().toISOString()}${between}${seq}${after}`;
+    return `id: ${bootId}:${seq}\nevent: heartbeat\ndata: ${data}\n\n`;
   }
 
   private delayMs({ status, retryAfterS }: SentCallback): number {
