@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import type { Response } from 'express';
 import { Subscription } from 'rxjs';
 
@@ -12,6 +12,7 @@ import { encodeFleet, type FleetFrame, jsonOf } from './fleet-frame.js';
 import { FrameRing } from './frame-ring.js';
 import { Viewer } from './viewer.js';
 import { type GroupSource, ViewerGroup } from './viewer-group.js';
+import { openFilesMax, type ViewerRoom, viewerRoom } from './viewer-room.js';
 
 /** What a viewer that comes back is given: a minute, or as much as this holds. */
 const RING = { ageMs: 60_000, bytes: 64 * 1024 * 1024 };
@@ -27,6 +28,8 @@ export class FanOut implements OnModuleInit, OnModuleDestroy, GroupSource {
   private readonly latest = new Map<string, FleetFrame>();
   private readonly ring = new FrameRing(RING);
   private readonly watches = new Subscription();
+  private readonly log = new Logger(FanOut.name);
+  private readonly room: ViewerRoom;
   private viewers = 0;
   private flushedMs = Number.NEGATIVE_INFINITY;
   private nextFlush: Subscription | undefined;
@@ -36,9 +39,12 @@ export class FanOut implements OnModuleInit, OnModuleDestroy, GroupSource {
     @Inject(QUEEN_CONFIG) private readonly config: QueenConfig,
     private readonly feed: FleetFeed,
     private readonly pulse: Pulse,
-  ) {}
+  ) {
+    this.room = viewerRoom(config.maxViewers, openFilesMax());
+  }
 
   onModuleInit(): void {
+    if (this.room.shortage !== undefined) this.log.warn(this.room.shortage);
     this.watches.add(this.pulse.beats$.subscribe(() => this.beat()));
     this.watches.add(this.feed.frames$.subscribe({ next: (frame) => this.take(frame), complete: () => this.end() }));
   }
@@ -50,7 +56,7 @@ export class FanOut implements OnModuleInit, OnModuleDestroy, GroupSource {
 
   /** Throws `VIEWERS_FULL` where there are as many viewers as there may be; to be asked before a stream is begun. */
   checkRoom(): void {
-    if (this.viewers < this.config.maxViewers) return;
+    if (this.viewers < this.room.viewers) return;
     throw new ApiaryError('VIEWERS_FULL', `${this.viewers} viewers are served already`);
   }
 
