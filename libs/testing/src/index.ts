@@ -1,4 +1,5 @@
 export { BlackHole } from './black-hole.js';
+export { DrmMachine } from './drm-machine.js';
 export {
   addDrmCard,
   addDrmProcess,
