@@ -6,14 +6,11 @@ import { clip } from '../clip.js';
 import { kernelNumber } from '../kernel-files.js';
 import type { GpuObservation } from '../monitor.js';
 import { amdThrottleReasons } from './amd-throttle.js';
-import { PERCENT, readHwmon, VRAM } from './card-sensors.js';
+import { PERCENT, powerLimitW, readHwmon, SlowValues, VRAM } from './card-sensors.js';
 import type { DrmCard } from './drm-cards.js';
 import { findHwmon, type HwmonFiles } from './hwmon.js';
 import { pcieLink } from './pcie-link.js';
 import type { SensorFiles } from './sensor-files.js';
-
-/** Counting errors takes some chips milliseconds. */
-const ECC_EVERY_MS = 10_000;
 
 /**
  * What the driver `amdgpu` tells of one card.
@@ -22,8 +19,7 @@ const ECC_EVERY_MS = 10_000;
 export class AmdCard {
   private identity: Partial<GpuObservation> | undefined;
   private hwmon: HwmonFiles = {};
-  private ecc: EccErrors | null = null;
-  private eccAtMs = -Infinity;
+  private readonly slow = new SlowValues(() => this.readSlow());
 
   constructor(
     private readonly card: DrmCard,
@@ -33,20 +29,24 @@ export class AmdCard {
   async read(atMs: number): Promise<Partial<GpuObservation>> {
     if (this.hwmon.temp === undefined) this.hwmon = findHwmon(this.card);
     this.identity ??= await this.identify();
-    if (atMs - this.eccAtMs >= ECC_EVERY_MS) {
-      this.ecc = eccErrors(await this.sensors.text(this.file('ras/umc_err_count')));
-      this.eccAtMs = atMs;
-    }
     return {
       ...this.identity,
+      ...(await this.slow.at(atMs)),
       util_pct: await this.sensors.number(this.file('gpu_busy_percent'), PERCENT),
       mem_util_pct: await this.sensors.number(this.file('mem_busy_percent'), PERCENT),
       vram_used_mb: await this.sensors.number(this.file('mem_info_vram_used'), VRAM),
-      vram_total_mb: await this.sensors.number(this.file('mem_info_vram_total'), VRAM),
       ...(await readHwmon(this.hwmon, this.sensors)),
-      ...(await pcieLink(this.card, this.sensors)),
       throttle_reasons: amdThrottleReasons(await this.sensors.bytes(this.file('gpu_metrics'))),
-      ecc_errors: this.ecc,
+    };
+  }
+
+  private async readSlow(): Promise<Partial<GpuObservation>> {
+    return {
+      vram_total_mb: await this.sensors.number(this.file('mem_info_vram_total'), VRAM),
+      power_limit_w: await powerLimitW(this.hwmon, this.sensors),
+      ...(await pcieLink(this.card, this.sensors)),
+      // Counting takes some chips milliseconds.
+      ecc_errors: eccErrors(await this.sensors.text(this.file('ras/umc_err_count'))),
     };
   }
 

@@ -18,8 +18,31 @@ const PWM_MAX = 255;
 
 export type HwmonReading = Pick<
   GpuObservation,
-  'temp_c' | 'mem_temp_c' | 'power_w' | 'power_limit_w' | 'energy_j' | 'fan_pct' | 'sm_clock_mhz' | 'mem_clock_mhz'
+  'temp_c' | 'mem_temp_c' | 'power_w' | 'energy_j' | 'fan_pct' | 'sm_clock_mhz' | 'mem_clock_mhz'
 >;
+
+/** What changes when somebody sets it, or takes the driver long: read this often only. */
+const SLOW_EVERY_MS = 10_000;
+
+/** Values that are kept between readings. */
+export class SlowValues {
+  private values: Partial<GpuObservation> = {};
+  private readAtMs = -Infinity;
+
+  constructor(private readonly read: () => Promise<Partial<GpuObservation>>) {}
+
+  async at(nowMs: number): Promise<Partial<GpuObservation>> {
+    if (nowMs - this.readAtMs >= SLOW_EVERY_MS) {
+      this.values = await this.read();
+      this.readAtMs = nowMs;
+    }
+    return this.values;
+  }
+}
+
+/** The limit that is set, in watts. */
+export const powerLimitW = (files: HwmonFiles, sensors: SensorFiles): Promise<number | null> =>
+  sensors.number(files.powerLimit, WATTS_LIMIT);
 
 /** What the hardware monitoring chip of a card measures. */
 export async function readHwmon(files: HwmonFiles, sensors: SensorFiles): Promise<HwmonReading> {
@@ -27,7 +50,6 @@ export async function readHwmon(files: HwmonFiles, sensors: SensorFiles): Promis
     temp_c: await sensors.number(files.temp, CELSIUS),
     mem_temp_c: await sensors.number(files.memTemp, CELSIUS),
     power_w: await sensors.number(files.power, WATTS),
-    power_limit_w: await sensors.number(files.powerLimit, WATTS_LIMIT),
     energy_j: await sensors.number(files.energy, JOULES),
     fan_pct: await fanPct(files, sensors),
     sm_clock_mhz: await sensors.number(files.smClock, HZ),

@@ -42,13 +42,13 @@ export class CardWatch {
   }
 
   /**
-   * Reads the card with so many of its clients, unless it sleeps, an earlier reading is unanswered, or it is to be left
+   * Reads the card with at most `clientsMax` of its clients (`inKfd` are those that KFD knows), unless it sleeps, an earlier reading is unanswered, or it is to be left
    * alone. Never rejects; stays unsettled while the driver hangs.
    */
-  async refresh(nowMs: () => number, clientsMax: number): Promise<void> {
+  async refresh(nowMs: () => number, clientsMax: number, inKfd: ReadonlySet<number>): Promise<void> {
     this.asleep = isAsleep(this.card);
     if (this.asleep || this.reading !== undefined || this.isLeftAlone(nowMs())) return;
-    this.reading = this.read(nowMs, clientsMax).finally(() => (this.reading = undefined));
+    this.reading = this.read(nowMs, clientsMax, inKfd).finally(() => (this.reading = undefined));
     await this.reading;
   }
 
@@ -73,9 +73,9 @@ export class CardWatch {
     return { ...known, ...values, name: known.name, util_pct, processes, state, ageMs };
   }
 
-  private async read(nowMs: () => number, clientsMax: number): Promise<void> {
+  private async read(nowMs: () => number, clientsMax: number, inKfd: ReadonlySet<number>): Promise<void> {
     const values = await this.sensors.read(nowMs());
-    await this.clients.read(this.card.pciBusId, clientsMax, nowMs);
+    await this.clients.read(this.card.pciBusId, clientsMax, inKfd, nowMs);
     this.values = values;
     this.readAtMs = nowMs();
   }

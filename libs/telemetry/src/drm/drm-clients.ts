@@ -8,6 +8,9 @@ import type { SensorFiles } from './sensor-files.js';
 /** Open device files that are kept in mind; no machine in use comes near. */
 const CLIENTS_MAX = 1024;
 
+/** What KFD tells of a process already is read this often only. */
+const KFD_CLIENT_EVERY_MS = 10_000;
+
 /** An open device file of a graphics card, in one process. */
 interface DrmClient {
   readonly pid: number;
@@ -50,9 +53,15 @@ export class DrmClients {
     }
   }
 
-  /** Reads the clients of a card, those first whose reading is oldest. A driver that hangs leaves this unsettled. */
-  async read(pciBusId: string, countMax: number, nowMs: () => number): Promise<void> {
-    const due = [...this.clients].filter(([, client]) => client.pciBusId === pciBusId);
+  /**
+   * Reads the clients of a card, those first whose reading is oldest; `inKfd` are the processes that compute through
+   * KFD. A driver that hangs leaves this unsettled.
+   */
+  async read(pciBusId: string, countMax: number, inKfd: ReadonlySet<number>, nowMs: () => number): Promise<void> {
+    const seldomMs = nowMs() - KFD_CLIENT_EVERY_MS;
+    const due = [...this.clients].filter(([, client]) => {
+      return client.pciBusId === pciBusId && (!inKfd.has(client.pid) || client.readAtMs <= seldomMs);
+    });
     due.sort(([, a], [, b]) => a.readAtMs - b.readAtMs || a.pid - b.pid || a.fd - b.fd);
     for (const [key, client] of due.slice(0, countMax)) {
       const file = join(this.procRoot, String(client.pid), 'fdinfo', String(client.fd));

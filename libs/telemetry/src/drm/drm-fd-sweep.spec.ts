@@ -14,6 +14,11 @@ class TickingClock extends ManualClock {
   }
 }
 
+async function stepAfter(sweep: DrmFdSweep, clock: ManualClock, ms: number): Promise<void> {
+  clock.advance(ms);
+  await sweep.step();
+}
+
 const processes = (proc: TempTree, count: number): void => {
   for (let pid = 1001; pid <= 1000 + count; pid += 1) {
     addDrmProcess(proc, pid, { 3: { node: pid === 1001 ? 'renderD128' : 'card0', fdinfo: '' } });
@@ -41,7 +46,7 @@ describe('DrmFdSweep', () => {
     expect([sweep.seesAll, sweep.hasHostPids, sweep.isRoundDone]).toEqual([true, true, true]);
   });
 
-  it('looks at a part of them at a time, and at the youngest always', async () => {
+  it('looks at a part of them every other second, and at the youngest always', async () => {
     using proc = new TempTree(HOST_PROC);
     processes(proc, 40);
     const clock = new TickingClock();
@@ -49,12 +54,17 @@ describe('DrmFdSweep', () => {
     const sweep = new DrmFdSweep(proc.root, clock, (pid) => looks.push(pid));
     await sweep.step();
     expect(new Set(looks).size).toBe(41);
+    looks.length = 0;
+    await stepAfter(sweep, clock, 1999);
+    expect(looks).toEqual([]);
+    await stepAfter(sweep, clock, 1);
     clock.tickMs = 1;
+    expect(looks).toEqual([1033, 1034, 1035, 1036, 1037, 1038, 1039, 1040]);
     looks.length = 0;
-    await sweep.step();
-    expect(looks).toEqual([1033, 1034, 1035, 1036, 1037, 1038, 1039, 1040, 2, 1001]);
+    await stepAfter(sweep, clock, 8000);
+    expect(looks.slice(8)).toEqual([2, 1001]);
     looks.length = 0;
-    await sweep.step();
+    await stepAfter(sweep, clock, 2000);
     expect(looks.slice(8)).toEqual([1002, 1003]);
   });
 
@@ -66,7 +76,7 @@ describe('DrmFdSweep', () => {
     const sweep = new DrmFdSweep(proc.root, clock, () => undefined);
     await sweep.step();
     expect(sweep.isRoundDone).toBe(false);
-    for (let step = 0; step < 60; step += 1) await sweep.step();
+    for (let step = 0; step < 60; step += 1) await stepAfter(sweep, clock, 2000);
     expect([sweep.isRoundDone, sweep.seesAll]).toEqual([true, false]);
   });
 });

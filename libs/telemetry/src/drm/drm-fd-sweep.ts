@@ -1,5 +1,4 @@
 import { opendirSync, readlinkSync } from 'node:fs';
-import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 
 import type { Clock } from '#service-kit';
@@ -7,11 +6,15 @@ import type { Clock } from '#service-kit';
 import { tryList, tryReadKernelFile } from '../kernel-files.js';
 
 /** How long the search may hold the event loop at a time. */
-const SLICE_MS = 1.5;
+const SLICE_MS = 2;
+/** A slice is spent this often, … */
+const STEP_EVERY_MS = 2000;
+/** … and where a round takes less than this the rest of it is a rest. */
+const ROUND_EVERY_MS = 10_000;
 /** The first round is to be over at once where there are not thousands of processes. */
 const FIRST_SLICES_MAX = 50;
 const PROCESSES_PER_SLICE_MAX = 1024;
-/** The youngest processes are looked at every time: what opens a card has mostly just started. */
+/** The youngest processes are looked at in every step: what opens a card has mostly just started. */
 const YOUNGEST = 8;
 /** Of one process; a card is among the first files that a program opens. */
 const FDS_MAX = 1024;
@@ -24,6 +27,9 @@ const DEVICE_FILE = /\/dri\/((?:card|renderD)\d+)$/;
  */
 export class DrmFdSweep {
   private hostPids = false;
+  private steppedAtMs = -Infinity;
+  private roundBegunAtMs = -Infinity;
+  /** The last process that was looked at in this round; 0 before the first. */
   private cursor = 0;
   private denied = 0;
   private deniedInRound: number | undefined;
@@ -50,13 +56,28 @@ export class DrmFdSweep {
     return this.hostPids;
   }
 
-  /** Looks at the next processes. */
+  /** Looks at the next processes, if it is time to. */
   async step(): Promise<void> {
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs - this.steppedAtMs < STEP_EVERY_MS) return;
+    this.steppedAtMs = nowMs;
     // In the machine's own PID namespace number 2 is the kernel's father of threads, and nobody else can have that name.
-    this.hostPids = tryReadKernelFile(join(this.procRoot, '2/comm')) === 'kthreadd\n';
-    const pids = tryList(this.procRoot).filter((name) => /^\d+$/.test(name)).map(Number).sort((a, b) => a - b); // prettier-ignore
+    this.hostPids = tryReadKernelFile(`${this.procRoot}/2/comm`) === 'kthreadd\n';
+    const pids = tryList(this.procRoot)
+      .map(Number)
+      .filter((pid) => pid > 0)
+      .sort((a, b) => a - b);
     await setImmediate();
     for (const pid of pids.slice(-YOUNGEST)) this.look(pid);
+    await setImmediate();
+    await this.goOn(pids, nowMs);
+  }
+
+  private async goOn(pids: readonly number[], nowMs: number): Promise<void> {
+    if (this.cursor === 0) {
+      if (nowMs - this.roundBegunAtMs < ROUND_EVERY_MS) return;
+      this.roundBegunAtMs = nowMs;
+    }
     const slices = this.isRoundDone ? 1 : FIRST_SLICES_MAX;
     for (let slice = 0; slice < slices && !this.slice(pids); slice += 1) await setImmediate();
   }
@@ -77,7 +98,7 @@ export class DrmFdSweep {
   }
 
   private look(pid: number): 'denied' | 'seen' | 'gone' {
-    const folder = join(this.procRoot, String(pid), 'fd');
+    const folder = `${this.procRoot}/${pid}/fd`;
     try {
       this.onLook(pid, deviceFiles(folder));
       return 'seen';
@@ -95,7 +116,7 @@ function deviceFiles(folder: string): ReadonlyMap<number, string> {
     for (let count = 0; count < FDS_MAX; count += 1) {
       const name = entries.readSync()?.name;
       if (name === undefined) break;
-      const node = DEVICE_FILE.exec(target(join(folder, name)))?.[1];
+      const node = DEVICE_FILE.exec(target(`${folder}/${name}`))?.[1];
       if (node !== undefined) found.set(Number(name), node);
     }
   } finally {

@@ -66,7 +66,7 @@ describe('the processes of an AMD card', () => {
     addDrmProcess(machine.proc, 701, { 5: shared });
     for (let reading = 0; reading < 3; reading += 1) {
       expect((await machine.gpu()).processes).toEqual([expect.objectContaining({ pid: 700, vram_mb: 3 })]);
-      machine.clock.advance(1000);
+      machine.clock.advance(2000);
     }
   });
 
@@ -111,6 +111,7 @@ describe('the processes of an AMD card', () => {
     machine.proc.remove('700');
     machine.proc.write({ '701/fdinfo/5': 'pos:\t0\n', '702/fdinfo/5': amdgpuFdinfo(99, 4096, { gfx: 1e9 }) });
     expect((await machine.gpu()).processes).toEqual([]);
+    machine.clock.advance(2000);
     expect((await machine.gpu()).processes).toEqual([{ pid: 702, vram_mb: 4, sm_util_pct: null }]);
   });
 

@@ -126,7 +126,7 @@ describe('DrmMonitor, AMD', () => {
     expect((await machine.gpus())[0]).toMatchObject({ temp_c: -4.5, mem_temp_c: null });
   });
 
-  it('counts memory errors only every ten seconds', async () => {
+  it('counts memory errors, and asks for what is set, only every ten seconds', async () => {
     using machine = machineWith(MI210);
     const counts = (): number => machine.asked.filter((path) => path.endsWith('umc_err_count')).length;
     for (let second = 0; second < 10; second += 1) {

@@ -82,9 +82,10 @@ export class DrmMonitor implements Monitor {
       signal.addEventListener('abort', () => resolve(), { once: true });
     });
     const clientsMax = Math.ceil(CLIENTS_PER_READING_MAX / Math.max(1, this.watches.length));
+    const inKfd = this.sweep.hasHostPids ? this.kfd.pids() : new Set<number>();
     for (const watch of this.watches) {
       if (signal.aborted) return;
-      await Promise.race([watch.refresh(() => this.clock.monotonicMs(), clientsMax), expired]);
+      await Promise.race([watch.refresh(() => this.clock.monotonicMs(), clientsMax, inKfd), expired]);
       const unanswered = this.watches.map((other) => other.unanswered).filter((reading) => reading !== undefined);
       if (unanswered.length > 1) await Promise.race(unanswered);
     }

@@ -6,7 +6,7 @@ import { limits } from '#contracts';
 import { tryList } from '../kernel-files.js';
 import type { GpuObservation } from '../monitor.js';
 import { CounterRate, round } from '../rate.js';
-import { MHZ, readHwmon, VRAM } from './card-sensors.js';
+import { MHZ, powerLimitW, readHwmon, SlowValues, VRAM } from './card-sensors.js';
 import type { DrmCard } from './drm-cards.js';
 import { findHwmon, type HwmonFiles } from './hwmon.js';
 import { pcieLink } from './pcie-link.js';
@@ -32,6 +32,7 @@ interface IntelFiles {
 export class IntelCard {
   private files: IntelFiles | undefined;
   private readonly power = new CounterRate();
+  private readonly slow = new SlowValues(() => this.readSlow());
 
   constructor(
     private readonly card: DrmCard,
@@ -39,17 +40,29 @@ export class IntelCard {
   ) {}
 
   async read(atMs: number): Promise<Partial<GpuObservation>> {
-    const files = (this.files ??= findIntelFiles(this.card));
+    const files = this.found();
     const { energy_j, power_w, ...hwmon } = await readHwmon(files.hwmon, this.sensors);
     const watts = this.power.perSecond(energy_j === null ? null : new Map([['card', energy_j]]), atMs);
     return {
-      vram_total_mb: await this.vramTotalMb(files.vramTotals),
+      ...(await this.slow.at(atMs)),
       ...hwmon,
       energy_j,
       power_w: power_w ?? (watts === null ? null : round(watts, 1)),
       sm_clock_mhz: await this.sensors.number(files.clock, MHZ),
-      ...(await pcieLink(this.card, this.sensors)),
       throttle_reasons: await this.throttleReasons(files),
+    };
+  }
+
+  private found(): IntelFiles {
+    return (this.files ??= findIntelFiles(this.card));
+  }
+
+  private async readSlow(): Promise<Partial<GpuObservation>> {
+    const files = this.found();
+    return {
+      vram_total_mb: await this.vramTotalMb(files.vramTotals),
+      power_limit_w: await powerLimitW(files.hwmon, this.sensors),
+      ...(await pcieLink(this.card, this.sensors)),
     };
   }
 

@@ -38,17 +38,21 @@ export class Kfd {
     return node === undefined || node.target === 0 ? null : gfxTarget(node.target);
   }
 
+  /** The processes that compute. */
+  pids(): ReadonlySet<number> {
+    const names = tryList(join(this.folder, 'proc')).filter((name) => /^\d+$/.test(name));
+    return new Set(names.slice(0, PROCESSES_MAX).map(Number));
+  }
+
   /** What each process that computes holds of a card in MiB, over all of its partitions. */
   holdersOf(card: DrmCard): ReadonlyMap<number, number> {
     const nodes = this.nodesOf(card);
     if (nodes.length === 0) return new Map();
     const processes = join(this.folder, 'proc');
     const held = new Map<number, number>();
-    for (const pid of tryList(processes)
-      .filter((name) => /^\d+$/.test(name))
-      .slice(0, PROCESSES_MAX)) {
-      const mib = vramMb(nodes.map((node) => join(processes, pid, `vram_${node.gpuId}`)));
-      if (mib !== null) held.set(Number(pid), mib);
+    for (const pid of this.pids()) {
+      const mib = vramMb(nodes.map((node) => join(processes, String(pid), `vram_${node.gpuId}`)));
+      if (mib !== null) held.set(pid, mib);
     }
     return held;
   }

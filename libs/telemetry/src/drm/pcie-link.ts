@@ -7,7 +7,7 @@ import type { SensorFiles } from './sensor-files.js';
 /** GT/s a lane, by generation from 1 on. */
 const GENERATIONS = [2.5, 5, 8, 16, 32, 64];
 
-/** The link between the card and the machine, as it is now: idle cards slow it down. */
+/** The link between the card and the machine, as it was when it was asked: idle cards slow it down. */
 export async function pcieLink(
   card: DrmCard,
   sensors: SensorFiles,
