@@ -22,8 +22,9 @@ export interface MadeCard {
 export function addDrmCard(sys: TempTree, card: MadeCard): void {
   const { minor, path, driver, pciId, files, cardFiles = {} } = card;
   const device = `devices/pci${path[0]?.slice(0, 7) ?? ''}/${path.join('/')}`;
-  const uevent = `DRIVER=${driver}\nPCI_CLASS=30000\nPCI_ID=${pciId}\nPCI_SLOT_NAME=${path.at(-1) ?? ''}\n`;
-  sys.write(below(device, { uevent, vendor: `0x${pciId.slice(0, 4).toLowerCase()}\n`, ...files }));
+  const [vendorId = '', deviceId = ''] = pciId.toLowerCase().split(':');
+  sys.write(below(device, { vendor: `0x${vendorId}\n`, device: `0x${deviceId}\n`, ...files }));
+  sys.link(`${device}/driver`, `/sys/bus/pci/drivers/${driver}`);
   sys.write(below(`${device}/drm/card${minor}`, { dev: `226:${minor}\n`, ...cardFiles }));
   sys.write(below(`${device}/drm/renderD${minor + 128}`, { dev: `226:${minor + 128}\n` }));
   for (const node of [`card${minor}`, `renderD${minor + 128}`]) {

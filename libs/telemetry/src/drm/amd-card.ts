@@ -27,7 +27,7 @@ export class AmdCard {
   ) {}
 
   async read(atMs: number): Promise<Partial<GpuObservation>> {
-    if (this.hwmon.temp === undefined) this.hwmon = findHwmon(this.card);
+    if (this.hwmon.temp === undefined) this.hwmon = await findHwmon(this.card, this.sensors);
     this.identity ??= await this.identify();
     return {
       ...this.identity,

@@ -23,7 +23,8 @@ export class CardWatch {
   private readonly sensors: { read(atMs: number): Promise<Partial<GpuObservation>> };
   private values: Partial<GpuObservation> = {};
   private readAtMs: number | undefined;
-  private asleep = false;
+  /** As of the last refresh. */
+  asleep = false;
   private reading: Promise<void> | undefined;
 
   constructor(

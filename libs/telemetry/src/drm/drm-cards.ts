@@ -1,5 +1,5 @@
-import { realpathSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readlinkSync, realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 
 import { limits } from '#contracts';
 
@@ -25,16 +25,22 @@ export interface DrmCard {
   readonly nodes: ReadonlySet<string>;
 }
 
+/** Beside its GPUs a machine may have other adapters. */
+const CARDS_MAX = 2 * limits.GPUS_PER_HIVE_MAX;
+
 /**
  * The vendors that are read here, with the drivers that tell something. NVIDIA's cards are another monitor's, and the
  * adapters of virtual machines and of boards' management chips compute nothing.
  */
 const VENDORS: ReadonlyMap<string, { readonly vendor: DrmCard['vendor']; readonly drivers: RegExp }> = new Map([
-  ['1002', { vendor: 'AMD', drivers: /^(amdgpu|radeon)$/ }],
-  ['8086', { vendor: 'Intel', drivers: /^(i915|xe)$/ }],
+  ['0x1002', { vendor: 'AMD', drivers: /^(amdgpu|radeon)$/ }],
+  ['0x8086', { vendor: 'Intel', drivers: /^(i915|xe)$/ }],
 ]);
 
-/** The AMD and Intel cards in `{sysRoot}/class/drm`; a card that comes back or is replaced is a new one. */
+/**
+ * The AMD and Intel cards in `{sysRoot}/class/drm`; a card that comes back at another place is a new one. The file
+ * `uevent` would tell it all at once, but takes a lock that a driver may hold while it hangs.
+ */
 export class DrmCards {
   private known = new Map<string, DrmCard | undefined>();
 
@@ -42,30 +48,28 @@ export class DrmCards {
 
   list(): readonly DrmCard[] {
     const folder = join(this.sysRoot, 'class/drm');
+    const names = tryList(folder).filter((name) => /^card\d+$/.test(name));
     const now = new Map<string, DrmCard | undefined>();
-    for (const name of tryList(folder)
-      .filter((entry) => /^card\d+$/.test(entry))
-      .slice(0, limits.GPUS_PER_HIVE_MAX)) {
-      const uevent = tryReadKernelFile(join(folder, name, 'device/uevent')) ?? '';
-      const key = `${name}\n${uevent}`;
-      now.set(key, this.known.has(key) ? this.known.get(key) : drmCard(join(folder, name), uevent));
+    for (const cardPath of names.slice(0, CARDS_MAX).map((name) => join(folder, name))) {
+      const place = linkTarget(cardPath);
+      now.set(place, this.known.has(place) ? this.known.get(place) : drmCard(cardPath));
     }
     this.known = now;
     return [...now.values()].filter((card) => card !== undefined);
   }
 }
 
-function drmCard(cardPath: string, uevent: string): DrmCard | undefined {
-  const value = (key: string): string => new RegExp(`^${key}=(.*)$`, 'm').exec(uevent)?.[1]?.trim() ?? '';
-  const [vendorId = '', deviceId = ''] = value('PCI_ID').toLowerCase().split(':');
-  const [driver, pciBusId] = [clip(value('DRIVER')), pciAddress(value('PCI_SLOT_NAME'))];
-  const known = VENDORS.get(vendorId);
-  if (known === undefined || pciBusId === null || !known.drivers.test(driver)) return undefined;
+function drmCard(cardPath: string): DrmCard | undefined {
   const devicePath = join(cardPath, 'device');
+  const vendorId = tryReadKernelFile(join(devicePath, 'vendor'))?.trim() ?? '';
+  const known = VENDORS.get(vendorId);
+  const driver = basename(linkTarget(join(devicePath, 'driver')));
+  const pciBusId = pciAddress(basename(realPath(devicePath)));
+  if (known === undefined || pciBusId === null || !known.drivers.test(driver)) return undefined;
   return {
     vendor: known.vendor,
     driver,
-    deviceId: `0x${deviceId}`,
+    deviceId: clip(tryReadKernelFile(join(devicePath, 'device'))?.trim() ?? 'unknown'),
     pciBusId,
     cardPath,
     devicePath,
@@ -80,15 +84,28 @@ function drmCard(cardPath: string, uevent: string): DrmCard | undefined {
  * them, which tells them from the ports of a machine of the same vendor.
  */
 function linkPath(devicePath: string, vendorId: string): string {
+  const lower = dirname(realPath(devicePath));
+  const upper = dirname(lower);
+  const vendorOf = (port: string): string | undefined => tryReadKernelFile(join(port, 'vendor'))?.trim();
+  const isSwitch = vendorOf(lower) === vendorId && vendorOf(upper) === vendorId;
+  return isSwitch && vendorOf(dirname(upper)) !== undefined ? upper : devicePath;
+}
+
+/** Empty where there is no such link. */
+function linkTarget(path: string): string {
   try {
-    const lower = dirname(realpathSync(devicePath));
-    const upper = dirname(lower);
-    const isSwitch = [lower, upper].every(
-      (port) => tryReadKernelFile(join(port, 'vendor'))?.trim() === `0x${vendorId}`,
-    );
-    return isSwitch && tryReadKernelFile(join(dirname(upper), 'vendor')) !== undefined ? upper : devicePath;
+    return readlinkSync(path);
   } catch {
-    return devicePath;
+    return '';
+  }
+}
+
+/** Empty where it leads nowhere. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return '';
   }
 }
 

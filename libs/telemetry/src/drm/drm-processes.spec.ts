@@ -87,6 +87,13 @@ describe('the processes of an AMD card', () => {
       { pid: 800, vram_mb: 3072, sm_util_pct: null },
       { pid: 801, vram_mb: 1024, sm_util_pct: null },
     ]);
+    const grown = async (afterMs: number): Promise<number | null | undefined> => {
+      machine.proc.write({ '800/fdinfo/5': amdgpuFdinfo(11, 4 * 1024 ** 2) });
+      machine.clock.advance(afterMs);
+      return (await machine.gpu()).processes?.find(({ pid }) => pid === 800)?.vram_mb;
+    };
+    // What KFD tells need not be asked twice every second.
+    expect([await grown(1000), await grown(9000)]).toEqual([3072, 4096]);
   });
 
   it('are added up over the partitions of a card', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 
+import { decodeTelemetry } from '#contracts';
 import {
   addKfd,
   ARC_A770,
@@ -9,10 +10,12 @@ import {
   MI210,
   MI300X,
   RX_7900_XTX,
+  sampleTelemetry,
   type TreeFiles,
   UHD_770,
 } from '#testing';
 
+import { composeSample } from '../compose-sample.js';
 import type { GpuObservation } from '../monitor.js';
 import { Sightings } from '../sightings.js';
 import { DrmMonitor } from './drm.monitor.js';
@@ -190,5 +193,22 @@ describe('DrmMonitor, Intel', () => {
       throttle_reasons: null,
       state: 'ok',
     });
+  });
+});
+
+describe('a sample with made cards', () => {
+  it('is what the wire takes', async () => {
+    using machine = machineWith(RX_7900_XTX, { ...MI300X, minor: 3 }, { ...UHD_770, minor: 4 }, ARC_B580);
+    machine.sys.write({ 'class/drm/card4/device/power/runtime_status': 'suspended\n' });
+    const report = { name: 'drm', status: 'ok' as const, took_ms: 1, age_ms: 0 };
+    const { gpus } = composeSample([{ report, contribution: { gpus: await machine.gpus() } }], 'gpu-a');
+    const json = JSON.stringify({ ...sampleTelemetry('gpu-a', 1), gpus });
+    expect(JSON.stringify(decodeTelemetry(json))).toHaveLength(json.length);
+    expect(gpus.map(({ id, name, state }) => [id, name, state])).toEqual([
+      ['GPU-0', 'Intel GPU 0x4680', 'asleep'],
+      ['GPU-1', 'AMD GPU 0x744c', 'ok'],
+      ['GPU-2', 'Intel GPU 0xe20b', 'ok'],
+      ['GPU-3', 'AMD Instinct MI300X OAM', 'ok'],
+    ]);
   });
 });

@@ -14,6 +14,7 @@ import {
 } from '#testing';
 
 import type { GpuObservation } from '../monitor.js';
+import { MonitorRunner } from '../monitor-runner.js';
 import { Sightings } from '../sightings.js';
 import { DrmMonitor } from './drm.monitor.js';
 import { readSensorFile } from './sensor-files.js';
@@ -149,5 +150,23 @@ describe('DrmMonitor', () => {
     expect([isOver, machine.asked.length]).toEqual([false, 2]);
     machine.recover();
     expect((await waiting).map(({ pci_bus_id }) => pci_bus_id)).toHaveLength(3);
+  });
+
+  it('costs its runner one budget when a driver hangs, and is at full rate again in the next sample', async () => {
+    using machine = machineWith(MI210, MI300X);
+    const monitor = { name: 'drm', budgetMs: 2000, read: (signal: AbortSignal) => machine.read(signal) };
+    using runner = new MonitorRunner(monitor, machine.clock, 3000);
+    machine.hung = (path) => path.includes('card0');
+    const hangs = runner.start();
+    await eventually('the driver hangs', () => machine.asked.length === 1);
+    machine.clock.advance(2000);
+    await hangs;
+    await runner.start();
+    const { report, contribution } = runner.outcome();
+    expect(report).toMatchObject({ status: 'ok', age_ms: 0 });
+    expect(contribution?.gpus?.map(({ state, temp_c }) => [state, temp_c])).toEqual([
+      ['wedged', null],
+      ['ok', 66],
+    ]);
   });
 });

@@ -65,7 +65,7 @@ export class DrmMonitor implements Monitor {
   async read(signal: AbortSignal): Promise<Contribution | 'absent'> {
     this.watchCards(this.cards.list());
     if (this.watches.length === 0 && this.gpus.length === 0) return 'absent';
-    if (this.watches.length > 0) await this.sweep.step();
+    if (this.watches.some(({ asleep }) => !asleep)) await this.sweep.step();
     await this.refresh(signal);
     return this.contribution();
   }

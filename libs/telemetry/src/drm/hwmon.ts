@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 
-import { tryList, tryReadKernelFile } from '../kernel-files.js';
+import { tryList } from '../kernel-files.js';
 import type { DrmCard } from './drm-cards.js';
+import type { SensorFiles } from './sensor-files.js';
 
 /**
  * Where a card's own sensors are; `undefined` where it lacks one. By the labels, not the numbers: those differ between
@@ -31,21 +32,21 @@ export interface HwmonFiles {
 
 /** What the drivers call the sensor on the die, the best first. */
 const CORE_TEMPERATURES = ['edge', 'junction', 'pkg', ''];
+/** Some cards have one for each memory chip. */
+const CHANNELS_MAX = 32;
 const MEMORY_TEMPERATURES = ['mem', 'vram'];
 
-/** Reads names and labels only, which no driver asks its card for. */
-export function findHwmon(card: DrmCard): HwmonFiles {
-  const chips = join(card.devicePath, 'hwmon');
-  const chip = tryList(chips).find((name) => nameOf(join(chips, name)) === card.driver);
-  if (chip === undefined) return {};
-  const folder = join(chips, chip);
+/** Asks as one asks a sensor: some drivers give even a label only when no reading is under way. */
+export async function findHwmon(card: DrmCard, sensors: SensorFiles): Promise<HwmonFiles> {
+  const folder = await chipOf(card, sensors);
+  if (folder === undefined) return {};
   const names = new Set(tryList(folder));
   const file = (...wanted: string[]): string | undefined => {
     const found = wanted.find((name) => names.has(name));
     return found === undefined ? undefined : join(folder, found);
   };
-  const temperatures = labelled(folder, names, 'temp');
-  const clocks = labelled(folder, names, 'freq');
+  const temperatures = await labelled(folder, names, 'temp', sensors);
+  const clocks = await labelled(folder, names, 'freq', sensors);
   // Of a card that has both, channel 1 is the whole card and channel 2 the package on it.
   const channel = names.has('energy1_input') || !names.has('energy2_input') ? 1 : 2;
   return {
@@ -62,20 +63,29 @@ export function findHwmon(card: DrmCard): HwmonFiles {
   };
 }
 
-const nameOf = (folder: string): string | undefined => tryReadKernelFile(join(folder, 'name'))?.trim();
+/** The chip that the card's driver registered for the card as a whole. */
+async function chipOf(card: DrmCard, sensors: SensorFiles): Promise<string | undefined> {
+  for (const chip of tryList(join(card.devicePath, 'hwmon'))) {
+    const folder = join(card.devicePath, 'hwmon', chip);
+    if ((await sensors.text(join(folder, 'name'))) === card.driver) return folder;
+  }
+  return undefined;
+}
 
 /** Files by label; where several have the same, the one with the lowest number. */
-function labelled(folder: string, names: ReadonlySet<string>, kind: 'temp' | 'freq'): ReadonlyMap<string, string> {
-  const inputs = [...names]
-    .filter((name) => new RegExp(`^${kind}\\d+_input$`).test(name))
-    .sort()
-    .reverse();
-  return new Map(
-    inputs.map((input) => {
-      const label = tryReadKernelFile(join(folder, input.replace(/_input$/, '_label')))?.trim() ?? '';
-      return [label, join(folder, input)];
-    }),
-  );
+async function labelled(
+  folder: string,
+  names: ReadonlySet<string>,
+  kind: 'temp' | 'freq',
+  sensors: SensorFiles,
+): Promise<ReadonlyMap<string, string>> {
+  const inputs = [...names].filter((name) => new RegExp(`^${kind}\\d+_input$`).test(name)).sort();
+  const found = new Map<string, string>();
+  for (const input of inputs.slice(0, CHANNELS_MAX)) {
+    const label = (await sensors.text(join(folder, input.replace(/_input$/, '_label')))) ?? '';
+    if (!found.has(label)) found.set(label, join(folder, input));
+  }
+  return found;
 }
 
 const first = (files: ReadonlyMap<string, string>, labels: readonly string[]): string | undefined =>

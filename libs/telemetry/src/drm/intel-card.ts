@@ -40,7 +40,7 @@ export class IntelCard {
   ) {}
 
   async read(atMs: number): Promise<Partial<GpuObservation>> {
-    const files = this.found();
+    const files = (this.files ??= await findIntelFiles(this.card, this.sensors));
     const { energy_j, power_w, ...hwmon } = await readHwmon(files.hwmon, this.sensors);
     const watts = this.power.perSecond(energy_j === null ? null : new Map([['card', energy_j]]), atMs);
     return {
@@ -53,15 +53,10 @@ export class IntelCard {
     };
   }
 
-  private found(): IntelFiles {
-    return (this.files ??= findIntelFiles(this.card));
-  }
-
   private async readSlow(): Promise<Partial<GpuObservation>> {
-    const files = this.found();
     return {
-      vram_total_mb: await this.vramTotalMb(files.vramTotals),
-      power_limit_w: await powerLimitW(files.hwmon, this.sensors),
+      vram_total_mb: await this.vramTotalMb(this.files?.vramTotals ?? []),
+      power_limit_w: await powerLimitW(this.files?.hwmon ?? {}, this.sensors),
       ...(await pcieLink(this.card, this.sensors)),
     };
   }
@@ -86,7 +81,7 @@ export class IntelCard {
   }
 }
 
-function findIntelFiles(card: DrmCard): IntelFiles {
+async function findIntelFiles(card: DrmCard, sensors: SensorFiles): Promise<IntelFiles> {
   const { cardPath, devicePath } = card;
   const isXe = card.driver === 'xe';
   const throttle = isXe ? join(devicePath, 'tile0/gt0/freq0/throttle') : join(cardPath, 'gt/gt0');
@@ -106,6 +101,6 @@ function findIntelFiles(card: DrmCard): IntelFiles {
     throttled: join(throttle, isXe ? 'status' : 'throttle_reason_status'),
     reasons: new Map(reasons.map((name) => [name.replace(/^.*?reason_/, ''), join(throttle, name)])),
     vramTotals: vram,
-    hwmon: findHwmon(card),
+    hwmon: await findHwmon(card, sensors),
   };
 }
