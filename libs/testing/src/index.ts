@@ -1,15 +1,14 @@
 export { BlackHole } from './black-hole.js';
+export { amdgpuFdinfo, i915Fdinfo, xeFdinfo } from './drm-fdinfo.js';
 export { DrmMachine } from './drm-machine.js';
 export {
   addDrmCard,
   addDrmProcess,
   addKfd,
-  amdgpuFdinfo,
   ARC_A770,
   ARC_B580,
   gpuMetricsV13,
   HOST_PROC,
-  i915Fdinfo,
   type MadeCard,
   MI210,
   MI300X,
@@ -17,7 +16,6 @@ export {
   RX_7900_XTX,
   UHD_770,
   VIRTIO_GPU,
-  xeFdinfo,
 } from './drm-trees.js';
 export { eventually } from './eventually.js';
 export { FakeHive, type FakeHiveOptions } from './fake-hive.js';

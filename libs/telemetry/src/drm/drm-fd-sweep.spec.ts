@@ -70,9 +70,9 @@ describe('DrmFdSweep', () => {
 
   it('does not claim to see all in the first round, or in a container', async () => {
     using proc = new TempTree();
-    processes(proc, 200);
+    processes(proc, 300);
     const clock = new TickingClock();
-    clock.tickMs = 1;
+    clock.tickMs = 2;
     const sweep = new DrmFdSweep(proc.root, clock, () => undefined);
     await sweep.step();
     expect(sweep.isRoundDone).toBe(false);

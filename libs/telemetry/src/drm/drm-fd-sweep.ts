@@ -11,8 +11,8 @@ const SLICE_MS = 2;
 const STEP_EVERY_MS = 2000;
 /** … and where a round takes less than this the rest of it is a rest. */
 const ROUND_EVERY_MS = 10_000;
-/** The first round is to be over at once where there are not thousands of processes. */
-const FIRST_SLICES_MAX = 50;
+/** The first round is to be over at once, unless there are many thousands of processes. */
+const FIRST_SLICES_MAX = 250;
 const PROCESSES_PER_SLICE_MAX = 1024;
 /** The youngest processes are looked at in every step: what opens a card has mostly just started. */
 const YOUNGEST = 8;
