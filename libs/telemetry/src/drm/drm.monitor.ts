@@ -107,7 +107,7 @@ export class DrmMonitor implements Monitor {
     const target = this.kfd.targetOf(card);
     const gpu = watch.observation(nowMs, this.holdersOf(card), target);
     if (gpu.state === 'asleep') return gpu;
-    const processes = this.isListComplete(gpu) ? gpu.processes : null;
+    const processes = this.isListComplete(card, gpu) ? gpu.processes : null;
     if (card.vendor === 'AMD' || !this.sweep.seesAll) return { ...gpu, processes };
     return { ...gpu, processes, util_pct: this.clients.busyPct(card.pciBusId) };
   }
@@ -119,9 +119,8 @@ export class DrmMonitor implements Monitor {
     return isIntegrated(card) ? holders.map((process) => ({ ...process, vram_mb: 0 })) : holders;
   }
 
-  private isListComplete(gpu: GpuObservation): boolean {
-    const isIntegratedGpu = gpu.vendor === 'Intel' && INTEGRATED_BUS.test(gpu.pci_bus_id ?? '');
-    return this.sweep.seesAll || isIntegratedGpu || explains(gpu.processes ?? [], gpu.vram_used_mb);
+  private isListComplete(card: DrmCard, gpu: GpuObservation): boolean {
+    return this.sweep.seesAll || isIntegrated(card) || explains(gpu.processes ?? [], gpu.vram_used_mb);
   }
 
   private cardsOf(nodes: ReadonlyMap<number, string>): ReadonlyMap<number, string> {

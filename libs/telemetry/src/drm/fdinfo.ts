@@ -31,7 +31,7 @@ const BYTES: ReadonlyMap<string, number> = new Map([
   ['MiB', 1024 * 1024],
 ]);
 /** What is in the memory now, before what was asked for: memory may have been moved out. */
-const MEMORY_KINDS = ['resident', 'memory', 'total'];
+const VRAM_KEYS = [/^drm-resident-(vram|local)\d*$/, /^drm-memory-(vram|local)\d*$/, /^drm-total-(vram|local)\d*$/];
 
 /**
  * `null` where the text is not of a graphics card.
@@ -51,10 +51,8 @@ function keyAndValue(line: string): [string, string] {
 }
 
 function vramBytes(values: ReadonlyMap<string, string>): number | null {
-  for (const kind of MEMORY_KINDS) {
-    const sizes = [...values]
-      .filter(([key]) => new RegExp(`^drm-${kind}-(vram|local)\\d*$`).test(key))
-      .map(([, value]) => bytes(value));
+  for (const vramKey of VRAM_KEYS) {
+    const sizes = [...values].filter(([key]) => vramKey.test(key)).map(([, value]) => bytes(value));
     if (sizes.length > 0) return sizes.reduce((sum, size) => (sum === null || size === null ? null : sum + size), 0);
   }
   return null;
