@@ -38,11 +38,12 @@ describe('createMonitors', () => {
       'cpu-temperature',
       'workers',
       'nvidia',
+      'drm',
     ]);
   });
 
   it('has one for the whole machine where there is no /proc', () => {
-    expect(names('/no/such/proc')).toEqual(['machine', 'workers', 'nvidia']);
+    expect(names('/no/such/proc')).toEqual(['machine', 'workers', 'nvidia', 'graphics']);
   });
 });
 

@@ -1,4 +1,22 @@
 export { BlackHole } from './black-hole.js';
+export { amdgpuFdinfo, i915Fdinfo, xeFdinfo } from './drm-fdinfo.js';
+export { DrmMachine } from './drm-machine.js';
+export {
+  addDrmCard,
+  addDrmProcess,
+  addKfd,
+  ARC_A770,
+  ARC_B580,
+  gpuMetricsV13,
+  HOST_PROC,
+  type MadeCard,
+  MI210,
+  MI300X,
+  removeDrmCard,
+  RX_7900_XTX,
+  UHD_770,
+  VIRTIO_GPU,
+} from './drm-trees.js';
 export { eventually } from './eventually.js';
 export { FakeHive, type FakeHiveOptions } from './fake-hive.js';
 export { type CallbackAnswer, FakeQueen } from './fake-queen.js';
@@ -10,4 +28,4 @@ export { type ProcessEnd, ServiceProcess, type ServiceSurroundings } from './ser
 export { type ProbedEvent, SseProbe } from './sse-probe.js';
 export { Swarm, type SwarmOptions } from './swarm.js';
 export { type RunningApp, startApp } from './start-app.js';
-export { TempTree } from './temp-tree.js';
+export { TempTree, type TreeFiles } from './temp-tree.js';
