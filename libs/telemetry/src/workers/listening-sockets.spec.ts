@@ -76,8 +76,14 @@ describe('ListeningSockets', () => {
     symlinkSync('socket:[99]', `${tree.root}/8/fd/3`);
     const sockets = new ListeningSockets(tree.root, new ManualClock());
     const around = [ON_8080, ON_2024] as const;
-    expect(await sockets.of([8, 7], around)).toEqual({ sockets: [ON_2024], areFilesReadable: true });
-    expect(await sockets.of([8], around)).toEqual({ sockets: [], areFilesReadable: true });
-    expect(await sockets.of([9], around)).toEqual({ sockets: [], areFilesReadable: false });
+    expect(await sockets.of([8, 7], around)).toEqual({
+      sockets: [ON_2024],
+      areFilesReadable: true,
+      files: new Map([[1146, `${tree.root}/7/fd/3`]]),
+    });
+    expect(sockets.stillHolds(`${tree.root}/7/fd/3`, 1146)).toBe(true);
+    expect(sockets.stillHolds(`${tree.root}/7/fd/0`, 1146)).toBe(false);
+    expect(await sockets.of([8], around)).toEqual({ sockets: [], areFilesReadable: true, files: new Map() });
+    expect(await sockets.of([9], around)).toEqual({ sockets: [], areFilesReadable: false, files: new Map() });
   });
 });

@@ -1,13 +1,17 @@
 import { readdirSync, readlinkSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Clock } from '#service-kit';
 
 import { Breather } from './breather.js';
 
-/** The kernel walks all of its connections for one table, which takes ms where it has room for many. */
+/** The kernel may walk through all of its connections for one table, which takes ms where it has room for many. */
 const READ_AGAIN_MS = 5000;
+/** The listening sockets come first in a table: what is read is no more than they need. */
+const PIECE_BYTES = 4096;
+/** A table of which so much lists nothing but listening sockets is given up, in bytes. */
+const TABLE_BYTES_MAX = 1024 * 1024;
 /** How many open files of one process, and of how many processes of one worker, are looked through. */
 const FILES_MAX = 4096;
 const PROCESSES_MAX = 64;
@@ -28,6 +32,8 @@ export interface OwnSockets {
   readonly sockets: readonly ListeningSocket[];
   /** Whether the open files of any of its processes may be looked at: without that, nothing is known to be its own. */
   readonly areFilesReadable: boolean;
+  /** Where `stillHolds` finds one of them again, by its inode. */
+  readonly files: ReadonlyMap<number, string>;
 }
 
 interface Table {
@@ -62,27 +68,36 @@ export class ListeningSockets {
     const breather = new Breather(this.clock);
     const byInode = new Map(around.map((socket) => [socket.inode, socket]));
     const own = new Map<number, ListeningSocket>();
+    const files = new Map<number, string>();
     let areFilesReadable = false;
     for (const pid of pids.slice(0, PROCESSES_MAX)) {
-      const inodes = this.socketsOf(pid);
-      areFilesReadable ||= inodes !== null;
-      for (const inode of inodes ?? []) {
+      const held = this.socketsOf(pid);
+      areFilesReadable ||= held !== null;
+      for (const { inode, file } of held ?? []) {
         const socket = byInode.get(inode);
-        if (socket !== undefined) own.set(inode, socket);
+        if (socket === undefined || own.has(inode)) continue;
+        own.set(inode, socket);
+        files.set(inode, file);
       }
       await breather.pause();
     }
-    return { sockets: [...own.values()], areFilesReadable };
+    return { sockets: [...own.values()], areFilesReadable, files };
   }
 
-  private socketsOf(pid: number): readonly number[] | null {
+  /** Whether the socket is still open there, which is as good as listening and costs next to nothing. */
+  stillHolds(file: string, inode: number): boolean {
+    return inodeOf(file) === inode;
+  }
+
+  private socketsOf(pid: number): readonly { inode: number; file: string }[] | null {
     const folder = join(this.procRoot, String(pid), 'fd');
     try {
-      return readdirSync(folder)
-        .slice(0, FILES_MAX)
-        .map((name) => /^socket:\[(\d+)\]$/.exec(tryReadlink(join(folder, name)) ?? '')?.[1])
-        .filter((inode) => inode !== undefined)
-        .map(Number);
+      const files = readdirSync(folder).slice(0, FILES_MAX);
+      return files.flatMap((name) => {
+        const file = join(folder, name);
+        const inode = inodeOf(file);
+        return inode === null ? [] : [{ inode, file }];
+      });
     } catch {
       return null;
     }
@@ -113,10 +128,29 @@ const LOOPBACKS: ReadonlyMap<string, Loopback> = new Map([
   ['0000000000000000FFFF00000100007F', '127.0.0.1'],
 ]);
 
+const NOT_LISTENING = /^ *\d+: \S+ \S+ 0[1-9B-F] /m;
+
 async function readTables(folder: string): Promise<readonly ListeningSocket[]> {
-  const read = (name: string): Promise<string> => readFile(join(folder, 'net', name), 'utf8').catch(() => '');
+  const read = (name: string): Promise<string> => readListening(join(folder, 'net', name)).catch(() => '');
   const tables = await Promise.all([read('tcp'), read('tcp6')]);
   return tables.flatMap(parseListeningSockets);
+}
+
+async function readListening(path: string): Promise<string> {
+  await using file = await open(path);
+  const piece = Buffer.alloc(PIECE_BYTES);
+  let text = '';
+  for (;;) {
+    const { bytesRead } = await file.read(piece, 0, PIECE_BYTES, null);
+    if (bytesRead === 0) return text;
+    text += piece.toString('latin1', 0, bytesRead);
+    if (text.length > TABLE_BYTES_MAX || NOT_LISTENING.test(text)) return text;
+  }
+}
+
+function inodeOf(file: string): number | null {
+  const [, inode] = /^socket:\[(\d+)\]$/.exec(tryReadlink(file) ?? '') ?? [];
+  return inode === undefined ? null : Number(inode);
 }
 
 function tryReadlink(path: string): string | undefined {

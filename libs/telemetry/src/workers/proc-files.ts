@@ -24,6 +24,7 @@ interface Kept {
 export class ProcFiles implements Disposable {
   private readonly kept = new Map<string, Kept>();
   private readonly buffer = Buffer.alloc(FILE_BYTES_MAX);
+  private readonly seen = new Map<number, Process | undefined>();
 
   /** `keptMax` of 0 keeps none. */
   constructor(
@@ -31,10 +32,13 @@ export class ProcFiles implements Disposable {
     private readonly keptMax = KEPT_MAX,
   ) {}
 
-  /** Undefined where the process is gone. */
+  /** Undefined where the process is gone. Within one sample always the same. */
   process(pid: number): Process | undefined {
+    if (this.seen.has(pid)) return this.seen.get(pid);
     const stat = parseProcessStat(this.read(`${pid}/stat`) ?? '');
-    return stat === null ? undefined : { pid, ...stat };
+    const process = stat === null ? undefined : { pid, ...stat };
+    this.seen.set(pid, process);
+    return process;
   }
 
   /** `null` where it may not be looked at, or is gone. */
@@ -47,8 +51,9 @@ export class ProcFiles implements Disposable {
     return parseProcessMemoryBytes(tryReadKernelFile(join(this.procRoot, String(pid), 'status')) ?? '');
   }
 
-  /** Closes what nobody has read since the call before. */
-  closeUnused(): void {
+  /** Ends a sample: closes what nobody has read in it. */
+  endSample(): void {
+    this.seen.clear();
     for (const [path, kept] of this.kept) {
       if (kept.isUsed) kept.isUsed = false;
       else this.close(path, kept);

@@ -17,6 +17,7 @@ describe('parseProcessStat', () => {
         cpuTicks: 355,
         startTicks: 123456,
         name,
+        isThread: false,
         image: `${name}/4194304/140722`,
       });
     },

@@ -14,6 +14,8 @@ export interface ProcessStat {
   readonly cpuTicks: number;
   /** Since the machine booted. With the pid it names one process for ever. */
   readonly startTicks: number;
+  /** A thread that is not its process's first: it has a folder that is not listed. */
+  readonly isThread: boolean;
   /** Another one after each `exec`: the name, and where the kernel laid out code and stack (if it may be told). */
   readonly image: string;
 }
@@ -37,6 +39,8 @@ export function parseProcessStat(text: string): ProcessStat | null {
     cpuTicks: field(14) + field(15),
     startTicks: field(22),
     name,
+    // Field 38: no signal goes to the parent when a thread ends.
+    isThread: fields[35] === '-1',
     image: `${name}/${code}/${stack}`,
   };
   const isWhole = [stat.parent, stat.group, stat.cpuTicks, stat.startTicks, code, stack].every(Number.isFinite);

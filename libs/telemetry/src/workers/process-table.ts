@@ -3,10 +3,11 @@ import { join } from 'node:path';
 
 import type { Clock } from '#service-kit';
 
-import { tryReadKernelFile } from '../kernel-files.js';
+import { kernelNumber, tryReadKernelFile } from '../kernel-files.js';
 import { Breather } from './breather.js';
 import type { CommandLineReader } from './command-line-reader.js';
-import { parseProcessStat } from './process-stat.js';
+import type { ProcFiles } from './proc-files.js';
+import { parseProcessStat, TICKS_PER_SECOND } from './process-stat.js';
 import { isUnchanged, trackedFrom, type TrackedProcess, withCommand } from './tracked-process.js';
 
 /** Most processes that are followed at once; what is beyond that many is not recognized. */
@@ -18,6 +19,10 @@ const PROCESSES_MAX = 65_536;
 const LOOKS_MS: readonly number[] = [900, 3000, 10_000];
 /** Within this time every process is looked at again, in ms: one may run another program, or be a later one. */
 const SWEEP_MS = 60_000;
+/** How often all processes are listed, in ms: to make that list costs the kernel more than all else together. */
+const LIST_MS = 10_000;
+/** Up to this many numbers since the scan before are tried out one by one. */
+const TRIED_MAX = 128;
 /** Longest time that one scan looks at command lines, in ms; the rest is the next scan's. */
 const COMMANDS_MS = 150;
 
@@ -29,15 +34,17 @@ interface Young {
 }
 
 /**
- * All processes of this machine, cheaply: a scan lists the folder, looks at what is new or due, and sweeps slowly over
- * the rest. Command lines are read only of processes that live longer than a second.
+ * All processes of this machine, cheaply: a scan meets those that are new by the number that the kernel gave last,
+ * looks at those that are due, and sweeps slowly over the rest; now and then all are listed. Command lines are read
+ * only of processes that live longer than a second.
  */
 export class ProcessTable {
   private readonly processes = new Map<number, TrackedProcess>();
   private young: Young[] = [];
   private sweep: number[] = [];
   private sweptMs: number;
-  private scans = 0;
+  private listedMs = -Infinity;
+  private lastPid: number | null = null;
 
   /** Counts up whenever a process comes, goes, or turns out to be something else; the kernel's threads don't count. */
   generation = 0;
@@ -45,6 +52,7 @@ export class ProcessTable {
   constructor(
     private readonly procRoot: string,
     private readonly commandLines: CommandLineReader,
+    private readonly files: ProcFiles,
     private readonly clock: Clock,
   ) {
     this.sweptMs = clock.monotonicMs();
@@ -58,39 +66,80 @@ export class ProcessTable {
     return this.processes.values();
   }
 
-  /** Throws where there is no folder of processes. */
-  async scan(): Promise<void> {
+  /** Those that are `watched` are known to live or to have ended. Throws where there is no folder of processes. */
+  async scan(watched: Iterable<number>): Promise<void> {
     const breather = new Breather(this.clock);
-    const pids = readdirSync(this.procRoot).map(Number).filter(Number.isInteger);
+    const isFirst = this.processes.size === 0;
+    const tried = this.numbersSince();
+    const pids = tried ?? readdirSync(this.procRoot).map(Number).filter(Number.isInteger);
     await breather.pause();
-    this.forgetEnded(pids);
+    if (tried === null) this.forgetMissing(pids);
     for (const pid of pids) {
-      if (this.processes.has(pid) || this.processes.size >= PROCESSES_MAX) continue;
-      this.meet(pid);
+      if (!this.processes.has(pid)) this.meet(pid);
       await breather.pause();
     }
+    if (isFirst) this.dateBack();
+    for (const pid of watched) this.confirm(pid);
     await this.lookAtYoung(breather);
     await this.sweepOver(breather);
-    this.scans++;
   }
 
-  private forgetEnded(pids: readonly number[]): void {
-    const alive = new Set(pids);
-    for (const [pid, { isKernelThread }] of this.processes) {
-      if (alive.has(pid)) continue;
-      this.processes.delete(pid);
-      if (!isKernelThread) this.generation++;
+  /** The numbers that were given since the scan before; `null` where all have to be listed. */
+  private numbersSince(): readonly number[] | null {
+    const before = this.lastPid;
+    this.lastPid = this.readLastPid();
+    const count = before === null || this.lastPid === null ? -1 : this.lastPid - before;
+    const nowMs = this.clock.monotonicMs();
+    if (before !== null && count >= 0 && count <= TRIED_MAX && nowMs - this.listedMs < LIST_MS) {
+      return Array.from({ length: count }, (_, index) => before + 1 + index);
+    }
+    this.listedMs = nowMs;
+    return null;
+  }
+
+  /** It is that of this process's own PID namespace, and says nothing of a `/proc` of another one. */
+  private readLastPid(): number | null {
+    try {
+      if (readlinkSync(join(this.procRoot, 'self')) !== String(process.pid)) return null;
+      return kernelNumber(tryReadKernelFile(join(this.procRoot, 'loadavg'))?.trim().split(' ').at(-1));
+    } catch {
+      return null;
     }
   }
 
-  /** The first sight: the family only. What was there before the hive is as old as it needs to be. */
+  private forgetMissing(pids: readonly number[]): void {
+    const alive = new Set(pids);
+    for (const pid of this.processes.keys()) if (!alive.has(pid)) this.forget(pid);
+  }
+
+  private forget(pid: number): void {
+    const process = this.processes.get(pid);
+    if (this.processes.delete(pid) && process?.isKernelThread === false) this.generation++;
+  }
+
+  private confirm(pid: number): void {
+    const now = this.files.process(pid);
+    const known = this.processes.get(pid);
+    if (now !== undefined && now.startTicks === known?.startTicks) return;
+    this.forget(pid);
+    if (now !== undefined) this.meet(pid);
+  }
+
+  /** The first sight: the family only. */
   private meet(pid: number): void {
-    const process = this.readStat(pid);
+    const process = this.processes.size < PROCESSES_MAX ? this.readStat(pid) : undefined;
     if (process === undefined) return;
     this.keep(process);
-    if (process.isKernelThread) return;
-    const seenMs = this.clock.monotonicMs() - (this.scans === 0 ? (LOOKS_MS[0] ?? 0) : 0);
-    this.young.push({ pid, seenMs, looks: 0 });
+    if (!process.isKernelThread) this.young.push({ pid, seenMs: this.clock.monotonicMs(), looks: 0 });
+  }
+
+  /** What was there before the hive is looked at at once, and seldom again if it has long run. */
+  private dateBack(): void {
+    const newest = Math.max(...[...this.processes.values()].map(({ startTicks }) => startTicks), 0);
+    this.young = this.young.map((each) => {
+      const ageMs = ((newest - (this.processes.get(each.pid)?.startTicks ?? newest)) * 1000) / TICKS_PER_SECOND;
+      return { ...each, seenMs: each.seenMs - Math.max(ageMs, LOOKS_MS[0] ?? 0) };
+    });
   }
 
   private async lookAtYoung(breather: Breather): Promise<void> {
@@ -102,7 +151,10 @@ export class ProcessTable {
       const isDue = nowMs - each.seenMs >= (LOOKS_MS[each.looks] ?? Infinity) && nowMs - startMs < COMMANDS_MS;
       if (isDue) await this.look(each.pid, true);
       if (!isDue) waiting.push(each);
-      else if (each.looks + 1 < LOOKS_MS.length) waiting.push({ ...each, looks: each.looks + 1 });
+      else {
+        const looks = LOOKS_MS.filter((ms) => ms <= nowMs - each.seenMs).length;
+        if (looks < LOOKS_MS.length) waiting.push({ ...each, looks });
+      }
       if (isDue) await breather.pause();
     }
     this.young = waiting;
@@ -124,7 +176,10 @@ export class ProcessTable {
   private async look(pid: number, always: boolean): Promise<void> {
     const before = this.processes.get(pid);
     const process = this.readStat(pid);
-    if (process === undefined) return;
+    if (process === undefined) {
+      this.forget(pid);
+      return;
+    }
     const isAsBefore = before?.image === process.image && before.startTicks === process.startTicks;
     if (process.isKernelThread || (isAsBefore && !always)) {
       this.keep(process);
@@ -143,7 +198,7 @@ export class ProcessTable {
 
   private readStat(pid: number): TrackedProcess | undefined {
     const stat = parseProcessStat(tryReadKernelFile(join(this.procRoot, String(pid), 'stat')) ?? '');
-    return stat === null ? undefined : trackedFrom(pid, stat, this.processes.get(pid));
+    return stat === null || stat.isThread ? undefined : trackedFrom(pid, stat, this.processes.get(pid));
   }
 
   private cwd(pid: number): string | null {

@@ -21,6 +21,12 @@ export interface PortSeeker {
   readonly byDefault: number | null;
 }
 
+interface Found {
+  readonly socket: ListeningSocket;
+  /** The open file that it was found by; undefined where the files may not be looked at. */
+  readonly file: string | undefined;
+}
+
 /**
  * The socket that a worker's main process serves on: looked for while it is unknown, and seldom after that. A port
  * counts only if it is the worker's own; where its open files may not be looked at, what listens on the port that is
@@ -28,6 +34,7 @@ export interface PortSeeker {
  */
 export class WorkerPort {
   private socket: ListeningSocket | undefined;
+  private file: string | undefined;
   private dueMs: number;
   private isHere = false;
 
@@ -60,36 +67,51 @@ export class WorkerPort {
   /** Never rejects. */
   async search(seeker: PortSeeker): Promise<void> {
     const nowMs = this.clock.monotonicMs();
-    const around = await this.sockets.around(seeker.main, this.sinceMs);
-    const { socket } = this;
-    const isThere = socket !== undefined && around.some(({ inode }) => inode === socket.inode);
-    if (!isThere) this.socket = await this.find(seeker, around);
-    if (this.socket !== undefined) this.isHere = await this.isOfThisNamespace(this.socket);
-    const againMs = nowMs - this.sinceMs < LONG_MS ? SEARCH_MS : SELDOM_MS;
-    this.dueMs = nowMs + (this.socket === undefined ? againMs : VERIFY_MS);
+    if (!(await this.isStillThere(seeker.main))) await this.find(seeker);
+    this.dueMs = this.socket === undefined ? this.nextSearchMs(nowMs) : nowMs + VERIFY_MS;
   }
 
-  private async find(seeker: PortSeeker, around: readonly ListeningSocket[]): Promise<ListeningSocket | undefined> {
+  /** The seldom searches of all workers fall together, so that one table serves them all. */
+  private nextSearchMs(nowMs: number): number {
+    return nowMs - this.sinceMs < LONG_MS ? nowMs + SEARCH_MS : Math.ceil((nowMs + 1) / SELDOM_MS) * SELDOM_MS;
+  }
+
+  private async isStillThere(main: number): Promise<boolean> {
+    const { socket, file } = this;
+    if (socket === undefined) return false;
+    if (file !== undefined) return this.sockets.stillHolds(file, socket.inode);
+    return (await this.sockets.around(main, this.sinceMs)).some(({ inode }) => inode === socket.inode);
+  }
+
+  private async find(seeker: PortSeeker): Promise<void> {
+    const around = await this.sockets.around(seeker.main, this.sinceMs);
+    const found = around.length === 0 ? undefined : await this.findOwn(seeker, around);
+    this.socket = found?.socket;
+    this.file = found?.file;
+    this.isHere = found !== undefined && (await this.isOfThisNamespace(found.socket));
+  }
+
+  private async findOwn(seeker: PortSeeker, around: readonly ListeningSocket[]): Promise<Found | undefined> {
     const { main, pids, told, byDefault } = seeker;
-    if (around.length === 0) return undefined;
     const expected = told ?? byDefault;
-    const candidates = around.filter(({ port }) => port === expected);
+    const candidate = around.find(({ port }) => port === expected);
     // Most searches are for one known port, and end here while nothing listens there.
-    if (told !== null && candidates.length === 0) return undefined;
-    const own = await this.sockets.of(pids, around);
-    if (!own.areFilesReadable) return candidates[0];
-    const found = own.sockets.find(({ port }) => port === expected);
-    if (found !== undefined || told !== null) return found;
+    if (told !== null && candidate === undefined) return undefined;
+    const { sockets, files, areFilesReadable } = await this.sockets.of(pids, around);
+    if (!areFilesReadable) return candidate && { socket: candidate, file: undefined };
     // Its helpers listen too, for each other: only the main process serves where nobody said.
-    const { sockets } = await this.sockets.of([main], around);
-    return sockets.reduce<ListeningSocket | undefined>(
-      (low, each) => (low && low.port <= each.port ? low : each),
-      undefined,
-    );
+    const socket =
+      sockets.find(({ port }) => port === expected) ??
+      (told === null ? lowest((await this.sockets.of([main], around)).sockets) : undefined);
+    return socket && { socket, file: files.get(socket.inode) };
   }
 
   /** An inode names a socket on the whole machine: it is in this hive's own table or in another namespace. */
   private async isOfThisNamespace({ inode }: ListeningSocket): Promise<boolean> {
     return (await this.sockets.around('self', this.sinceMs)).some((socket) => socket.inode === inode);
   }
+}
+
+function lowest(sockets: readonly ListeningSocket[]): ListeningSocket | undefined {
+  return [...sockets].sort((a, b) => a.port - b.port)[0];
 }

@@ -135,6 +135,7 @@ describe('WorkersMonitor, servers outside of a slice', () => {
     machine.holds(30, [11_500]);
     expect(await machine.worker(5000)).toMatchObject({ instance: '11500', port: 11_500, state: 'ready' });
     machine.listening(30, []);
+    machine.tree.remove('proc/30/fd/11500');
     expect(await machine.worker(60_000)).toMatchObject({ instance: '11500', port: null, state: 'starting' });
   });
 
@@ -160,7 +161,11 @@ describe('WorkersMonitor, servers outside of a slice', () => {
     machine.holds(30, [11_434]);
     expect(await machine.worker()).toMatchObject({ port: 11_434 });
     expect(machine.sightings.servers).toEqual([]);
-    machine.listening('self', [11_434], '0200A8C0');
+    // The same socket after all, opened again.
+    machine.tree.remove('proc/30/fd/11434');
+    await machine.worker(60_000);
+    machine.listening('self', [11_434]);
+    machine.holds(30, [11_434]);
     expect(await machine.worker(60_000)).toMatchObject({ port: 11_434 });
     expect(machine.sightings.servers).toEqual([
       {

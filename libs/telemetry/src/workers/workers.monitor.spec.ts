@@ -233,7 +233,8 @@ describe('WorkersMonitor on the real /proc', () => {
       tree.write({ [`rbee.slice/llm/${port}/cgroup.procs`]: `${process.pid}\n` });
       const roots = { procRoot: '/proc', cgroupRoot: tree.root, cgroupSlice: 'rbee.slice' };
       const reading = await new WorkersMonitor(roots, new ManualClock(), new Sightings(), 1000).read();
-      expect(reading).toMatchObject({ workers: [{ pid: process.pid, port, state: 'ready' }] });
+      const own = { pid: process.pid, found_by: 'slice', port, state: 'ready' };
+      expect(reading).toMatchObject({ workers: expect.arrayContaining([expect.objectContaining(own)]) });
     } finally {
       server.close();
     }

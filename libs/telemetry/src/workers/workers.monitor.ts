@@ -68,7 +68,7 @@ export class WorkersMonitor implements Monitor {
   ) {
     const { procRoot } = roots;
     const commandLines = new CommandLineReader(procRoot);
-    const table = new ProcessTable(procRoot, commandLines, clock);
+    const table = new ProcessTable(procRoot, commandLines, files, clock);
     this.tools = { procRoot, clock, files, table, commandLines, sockets: new ListeningSockets(procRoot, clock) };
     this.holders = new Holders(procRoot, table, files, clock);
   }
@@ -76,15 +76,16 @@ export class WorkersMonitor implements Monitor {
   async read(): Promise<Contribution | 'absent'> {
     if (!existsSync(this.roots.procRoot)) return 'absent';
     const breather = new Breather(this.clock);
-    await this.tools.table.scan();
+    const gpuHolders = this.sightings.gpuHolders;
+    await this.tools.table.scan([...gpuHolders, ...this.trees.flatMap(({ members }) => [...members.keys()])]);
     const { claimed, hasHidden } = await this.followSlices(breather);
-    const holders = this.holders.look(this.sightings.gpuHolders);
+    const holders = this.holders.look(gpuHolders);
     await this.followTrees(claimed, holders, breather);
     await this.lookUp();
     const named = this.namedWatches();
     const workers = await this.observe(named, breather);
     this.sightings.servers = serversOf(named);
-    this.tools.files.closeUnused();
+    this.tools.files.endSample();
     const hint = hasHidden ? this.sliceHint() : holders.hint;
     return { workers, processes: holders.processes, ...(hint === null ? {} : { hint: clip(hint) }) };
   }
