@@ -20,31 +20,36 @@ export interface ProcessStat {
   readonly image: string;
 }
 
+/** Of field 3, the first behind the name, counted as in proc(5). */
+const FIRST = 3;
+/** The last one that is looked at. */
+const LAST = 38;
+
 /** `null` where the text is not such a line, as when the process ended while it was read. */
 export function parseProcessStat(text: string): ProcessStat | null {
   // Field 2, the name, may hold spaces, brackets and line ends: what counts begins after the last bracket.
   const nameEnd = text.lastIndexOf(')');
-  const fields = text
-    .slice(nameEnd + 2)
-    .trimEnd()
-    .split(' ');
+  const fields = text.slice(nameEnd + 2).split(' ', LAST - FIRST + 1);
   const name = text.slice(text.indexOf('(') + 1, nameEnd);
-  /** Counted as in proc(5). */
-  const field = (position: number): number => Number(fields[position - 3] ?? NaN);
+  const field = (position: number): number => Number(fields[position - FIRST] ?? NaN);
+  const parent = field(4);
+  const group = field(5);
+  const cpuTicks = field(14) + field(15);
+  const startTicks = field(22);
   const [code, stack] = [field(26), field(28)];
-  const stat = {
+  // One that is missing or odd makes the sum so.
+  if (nameEnd < 0 || !Number.isFinite(parent + group + cpuTicks + startTicks + code + stack)) return null;
+  return {
     state: fields[0] ?? '',
-    parent: field(4),
-    group: field(5),
-    cpuTicks: field(14) + field(15),
-    startTicks: field(22),
+    parent,
+    group,
+    cpuTicks,
+    startTicks,
     name,
-    // Field 38: no signal goes to the parent when a thread ends.
-    isThread: fields[35] === '-1',
+    // No signal goes to the parent when a thread ends.
+    isThread: fields[LAST - FIRST] === '-1',
     image: `${name}/${code}/${stack}`,
   };
-  const isWhole = [stat.parent, stat.group, stat.cpuTicks, stat.startTicks, code, stack].every(Number.isFinite);
-  return nameEnd < 0 || !isWhole ? null : stat;
 }
 
 /** Ended: nothing but its entry is left. */

@@ -75,7 +75,8 @@ export class ProcessTable {
     await breather.pause();
     if (tried === null) this.forgetMissing(pids);
     for (const pid of pids) {
-      if (!this.processes.has(pid)) this.meet(pid);
+      // A number that was just given is that of a new process, also where an old one had it.
+      if (tried !== null || !this.processes.has(pid)) this.meet(pid);
       await breather.pause();
     }
     if (isFirst) this.dateBack();
@@ -128,7 +129,7 @@ export class ProcessTable {
   /** The first sight: the family only. */
   private meet(pid: number): void {
     const process = this.processes.size < PROCESSES_MAX ? this.readStat(pid) : undefined;
-    if (process === undefined) return;
+    if (process === undefined || this.processes.get(pid)?.startTicks === process.startTicks) return;
     this.keep(process);
     if (!process.isKernelThread) this.young.push({ pid, seenMs: this.clock.monotonicMs(), looks: 0 });
   }
