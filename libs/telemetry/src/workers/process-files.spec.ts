@@ -16,6 +16,8 @@ describe('parseProcessStat', () => {
         group: 4699,
         cpuTicks: 355,
         startTicks: 123456,
+        name,
+        isThread: false,
         image: `${name}/4194304/140722`,
       });
     },

@@ -1,5 +1,3 @@
-import { kernelNumber } from '../kernel-files.js';
-
 /** Ticks per second of the times in `/proc/{pid}/stat`: fixed in the Linux interface, whatever the kernel's own. */
 export const TICKS_PER_SECOND = 100;
 
@@ -10,33 +8,48 @@ export interface ProcessStat {
   readonly parent: number;
   /** Its process group. */
   readonly group: number;
+  /** What the kernel calls it: the program's name, cut at 15 bytes, or what it gave itself. */
+  readonly name: string;
   /** User and system time of all its threads, without its children's. */
   readonly cpuTicks: number;
   /** Since the machine booted. With the pid it names one process for ever. */
   readonly startTicks: number;
+  /** A thread that is not its process's first: it has a folder that is not listed. */
+  readonly isThread: boolean;
   /** Another one after each `exec`: the name, and where the kernel laid out code and stack (if it may be told). */
   readonly image: string;
 }
+
+/** Of field 3, the first behind the name, counted as in proc(5). */
+const FIRST = 3;
+/** The last one that is looked at. */
+const LAST = 38;
 
 /** `null` where the text is not such a line, as when the process ended while it was read. */
 export function parseProcessStat(text: string): ProcessStat | null {
   // Field 2, the name, may hold spaces, brackets and line ends: what counts begins after the last bracket.
   const nameEnd = text.lastIndexOf(')');
-  const fields = text
-    .slice(nameEnd + 1)
-    .trim()
-    .split(/\s+/);
-  /** Counted as in proc(5). */
-  const field = (position: number): number => kernelNumber(fields[position - 3]) ?? NaN;
-  const stat = {
+  const fields = text.slice(nameEnd + 2).split(' ', LAST - FIRST + 1);
+  const name = text.slice(text.indexOf('(') + 1, nameEnd);
+  const field = (position: number): number => Number(fields[position - FIRST] ?? NaN);
+  const parent = field(4);
+  const group = field(5);
+  const cpuTicks = field(14) + field(15);
+  const startTicks = field(22);
+  const [code, stack] = [field(26), field(28)];
+  // One that is missing or odd makes the sum so.
+  if (nameEnd < 0 || !Number.isFinite(parent + group + cpuTicks + startTicks + code + stack)) return null;
+  return {
     state: fields[0] ?? '',
-    parent: field(4),
-    group: field(5),
-    cpuTicks: field(14) + field(15),
-    startTicks: field(22),
-    image: [text.slice(text.indexOf('(') + 1, nameEnd), field(26), field(28)].join('/'),
+    parent,
+    group,
+    cpuTicks,
+    startTicks,
+    name,
+    // No signal goes to the parent when a thread ends.
+    isThread: fields[LAST - FIRST] === '-1',
+    image: `${name}/${code}/${stack}`,
   };
-  return Object.values(stat).some(Number.isNaN) ? null : stat;
 }
 
 /** Ended: nothing but its entry is left. */

@@ -37,6 +37,8 @@ describe('mainProcess', () => {
     parent,
     startTicks,
     group: 1,
+    name: 'x',
+    isThread: false,
     state: 'S',
     cpuTicks: 0,
     image: 'x',
