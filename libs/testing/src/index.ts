@@ -1,5 +1,6 @@
 export { BlackHole } from './black-hole.js';
 export { eventually } from './eventually.js';
+export { FakeEngine, type FakeEngineOptions, type FakeEngineResponse } from './fake-engine.js';
 export { FakeHive, type FakeHiveOptions } from './fake-hive.js';
 export { type CallbackAnswer, FakeQueen } from './fake-queen.js';
 export { FakeNvidiaSmi, nvidiaSmiCapture } from './fake-nvidia-smi.js';
