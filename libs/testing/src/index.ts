@@ -1,4 +1,5 @@
 export { BlackHole } from './black-hole.js';
+export { engineCapture } from './engine-capture.js';
 export { eventually } from './eventually.js';
 export { FakeEngine, type FakeEngineOptions, type FakeEngineResponse } from './fake-engine.js';
 export { FakeHive, type FakeHiveOptions } from './fake-hive.js';

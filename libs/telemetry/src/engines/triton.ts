@@ -1,6 +1,6 @@
 import type { Answers, Dialect, EngineFacts } from './dialect.js';
-import { firstOf, metricsQuestion, NOTHING_TOLD, percent, sum, withLabel } from './facts.js';
-import { labelOf, type MetricFamilies } from './prometheus-text.js';
+import { firstOf, metricsQuestion, NOTHING_TOLD, sum, withLabel } from './facts.js';
+import { labelOf, type MetricFamilies, type MetricSample } from './prometheus-text.js';
 
 const NAMES = {
   waiting: ['nv_inference_pending_request_count'],
@@ -23,8 +23,15 @@ function read(answers: Answers): EngineFacts {
     model: onlyModel(metrics),
     requestsRunning: sum(withLabel(requests, 'request_type', 'scheduled')),
     requestsWaiting: sum(withLabel(requests, 'request_type', 'waiting')) ?? sum(firstOf(metrics, NAMES.waiting)),
-    kvCachePct: percent(withLabel(firstOf(metrics, NAMES.cacheBlocks), 'kv_cache_block_type', 'fraction')),
+    kvCachePct: usedBlocksPct(firstOf(metrics, NAMES.cacheBlocks)),
   };
+}
+
+/** Not the `fraction` that it tells too: in its own documentation that is 0.49 of one block in 6239. */
+function usedBlocksPct(blocks: readonly MetricSample[]): number | null {
+  const [used, max] = ['used', 'max'].map((type) => sum(withLabel(blocks, 'kv_cache_block_type', type)) ?? Number.NaN);
+  const pct = (100 * (used ?? Number.NaN)) / (max ?? Number.NaN);
+  return Number.isFinite(pct) ? pct : null;
 }
 
 /** A server of several models has no name to go by. */
