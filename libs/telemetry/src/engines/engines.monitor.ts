@@ -11,6 +11,8 @@ const ANSWER_WAIT_MS = 100;
 const ANSWER_WAIT_SHARE = 0.2;
 /** Most servers that are asked at the same time. */
 export const VISITS_AT_ONCE_MAX = 8;
+/** How many of them may have failed last time: however many servers hang, the others find a way through. */
+const FAILING_AT_ONCE_MAX = 4;
 
 /**
  * The inference servers' own numbers: asks each that the worker monitor found, over loopback, and gives what is known
@@ -23,6 +25,7 @@ export class EnginesMonitor implements Monitor {
   /** Who is still to be visited, in that order, and the visits under way. */
   private queue: EngineWatch[] = [];
   private readonly visits = new Set<Promise<void>>();
+  private failingVisits = 0;
 
   constructor(
     private readonly sightings: Sightings,
@@ -65,14 +68,22 @@ export class EnginesMonitor implements Monitor {
 
   private visitNext(): void {
     while (this.visits.size < VISITS_AT_ONCE_MAX) {
+      if (this.queue[0]?.failing === true && this.failingVisits === FAILING_AT_ONCE_MAX) return;
       const watch = this.queue.shift();
       if (watch === undefined) return;
-      const visit = watch.visit().finally(() => {
+      const visit = this.visit(watch).finally(() => {
         this.visits.delete(visit);
         this.visitNext();
       });
       this.visits.add(visit);
     }
+  }
+
+  private async visit(watch: EngineWatch): Promise<void> {
+    const failing = Number(watch.failing);
+    this.failingVisits += failing;
+    await watch.visit();
+    this.failingVisits -= failing;
   }
 
   /** Until nobody is left to be visited, or the sample can't wait any longer. */

@@ -153,7 +153,7 @@ describe('LoopbackConnection', () => {
 
   it('puts an answer together that comes byte by byte', async () => {
     await using server = await RawServer.start((socket) => {
-      [...OK].reduce((last, byte) => last.then(() => void socket.write(byte)), Promise.resolve());
+      for (const byte of Buffer.from(OK)) socket.write(Buffer.of(byte));
     });
     using connection = new LoopbackConnection(server.origin, true);
     expect(await connection.get('/')).toEqual(HELLO);
