@@ -38,11 +38,17 @@ describe('createMonitors', () => {
       'cpu-temperature',
       'workers',
       'nvidia',
+      'engines',
     ]);
   });
 
+  it('asks no inference server where that is turned off', () => {
+    const settings = { ...config('/no/such/proc'), engineMetrics: false };
+    expect(createMonitors(settings, new SystemClock()).map(({ name }) => name)).toEqual(['machine', 'workers', 'nvidia']);
+  });
+
   it('has one for the whole machine where there is no /proc', () => {
-    expect(names('/no/such/proc')).toEqual(['machine', 'workers', 'nvidia']);
+    expect(names('/no/such/proc')).toEqual(['machine', 'workers', 'nvidia', 'engines']);
   });
 });
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import type { Clock } from '#service-kit';
 
+import { EnginesMonitor } from './engines/engines.monitor.js';
 import { cpuTemperatureMonitor } from './machine/cpu-temperature.monitor.js';
 import { cpuMonitor } from './machine/cpu.monitor.js';
 import { diskMonitor } from './machine/disk.monitor.js';
@@ -51,6 +52,7 @@ export function createMonitors(config: TelemetryConfig, clock: Clock): readonly 
     ...machineMonitors(config, clock),
     new WorkersMonitor(config, clock, sightings, config.intervalMs),
     new NvidiaMonitor(config.nvidiaSmi, clock, sightings),
+    ...(config.engineMetrics ? [new EnginesMonitor(sightings, clock, config.intervalMs)] : []),
   ];
 }
 

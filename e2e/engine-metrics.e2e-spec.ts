@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+
+import type { HiveTelemetryEvent, WorkerReading } from '#contracts';
+import { engineCapture, FakeEngine, type ProbedEvent, ServiceProcess, SseProbe } from '#testing';
+
+const GENERATED_PER_S = 240;
+const PROMPT_PER_S = 60;
+/** The counters of a capture, growing. */
+const METRICS = {
+  vllm: engineCapture('made-vllm-0.11/metrics.txt')
+    .replace(/(generation_tokens_total\{[^}]*\}) .*/g, `$1 {counts:${GENERATED_PER_S / 2}}`)
+    .replace(/(prompt_tokens_total\{[^}]*\}) .*/g, `$1 {counts:${PROMPT_PER_S / 2}}`),
+  llama: engineCapture('llama.cpp/made-metrics.txt')
+    .replace(/(tokens_predicted_total) \d+$/m, `$1 {counts:${GENERATED_PER_S}}`)
+    .replace(/(prompt_tokens_total) \d+$/m, `$1 {counts:${PROMPT_PER_S}}`),
+};
+
+const workerOf = ({ json }: ProbedEvent, engine: string): WorkerReading | undefined =>
+  json['type'] === 'hive_telemetry'
+    ? (json as unknown as HiveTelemetryEvent).workers.find((worker) => worker.engine === engine)
+    : undefined;
+
+/** Within so many percent. */
+function expectNear(value: number | null | undefined, wanted: number, percent: number): void {
+  expect(value).toBeGreaterThan(wanted * (1 - percent / 100));
+  expect(value).toBeLessThan(wanted * (1 + percent / 100));
+}
+
+describe('inference servers that nobody told the hive of', () => {
+  const open = new AsyncDisposableStack();
+  let queen: string;
+  let vllm: FakeEngine;
+  let llama: FakeEngine;
+
+  beforeAll(async () => {
+    vllm = open.use(
+      await FakeEngine.start({
+        command: ['/opt/venv/bin/vllm', 'serve', 'Qwen/Qwen3-32B', '--port', '{port}'],
+        children: [['VLLM::EngineCore'], ['VLLM::Worker_TP0']],
+        responses: {
+          '/metrics': { type: 'text/plain; version=0.0.4', body: METRICS.vllm },
+          '/v1/models': { body: engineCapture('made-vllm-0.11/models.json') },
+        },
+      }),
+    );
+    const loading = { status: 503, body: engineCapture('llama.cpp/loading.json') };
+    llama = open.use(
+      await FakeEngine.start({
+        command: ['/usr/local/bin/llama-server', '-m', '/models/q4.gguf', '--metrics', '--port', '{port}'],
+        responses: { '/metrics': loading, '/props': loading, '/slots': loading },
+      }),
+    );
+    const service = open.use(new ServiceProcess('queen', ['--port', '0', '--ssh-config', '/nonexistent']));
+    queen = await service.url();
+    open.use(new ServiceProcess('hive', ['--port', '0', '--id', 'gpu-a', '--queen-url', queen]));
+  });
+
+  afterAll(() => open.disposeAsync());
+
+  it('has the model, the requests and the tokens per second of vLLM from vLLM itself', async () => {
+    using viewer = new SseProbe(`${queen}/v1/heartbeats/stream`);
+    const started = await viewer.waitFor('its first rate', (event) => workerOf(event, 'vllm')?.tokens_per_s != null);
+    expect(workerOf(started, 'vllm')).toMatchObject({
+      pid: vllm.pid,
+      port: vllm.port,
+      group: 'vllm',
+      instance: String(vllm.port),
+      model: 'qwen3-32b',
+      model_source: 'engine',
+      requests_running: 7,
+      requests_waiting: 2,
+      kv_cache_pct: 31.3,
+      context_max: 40_960,
+      idle_s: 0,
+      engine_error: null,
+      state: 'busy',
+    });
+    expect([...(workerOf(started, 'vllm')?.pids ?? [])].sort()).toEqual([...vllm.pids].sort());
+    const rates: WorkerReading[] = [];
+    await viewer.waitFor('five rates', (event) => {
+      const worker = workerOf(event, 'vllm');
+      if (worker?.tokens_per_s != null) rates.push(worker);
+      return rates.length >= 5;
+    });
+    const mean = (values: readonly (number | null)[]): number =>
+      values.reduce<number>((sum, value) => sum + (value ?? 0), 0) / values.length;
+    expectNear(mean(rates.map((worker) => worker.tokens_per_s)), GENERATED_PER_S, 5);
+    expectNear(mean(rates.map((worker) => worker.prompt_tokens_per_s)), PROMPT_PER_S, 5);
+  });
+
+  it('shows a llama-server as starting while it loads its model, and busy within 4 s of its first answer', async () => {
+    using viewer = new SseProbe(`${queen}/v1/heartbeats/stream`);
+    const loading = await viewer.waitFor('it starts', (event) => workerOf(event, 'llama.cpp')?.engine_error != null);
+    expect(workerOf(loading, 'llama.cpp')).toMatchObject({
+      pid: llama.pid,
+      port: llama.port,
+      state: 'starting',
+      requests_running: null,
+    });
+    expect(workerOf(loading, 'llama.cpp')?.engine_error).toContain('it answers 503 to /metrics, since ');
+    llama.answer('/metrics', { type: 'text/plain', body: METRICS.llama });
+    llama.answer('/props', { body: engineCapture('llama.cpp/props.json') });
+    const startedMs = performance.now();
+    const busy = await viewer.waitFor('it is busy', (event) => workerOf(event, 'llama.cpp')?.state === 'busy');
+    expect(busy.arrivedMs - startedMs).toBeLessThan(4_000);
+    expect(workerOf(busy, 'llama.cpp')).toMatchObject({
+      model: 'Meta-Llama-3.1-8B-Instruct-Q4_K_M.gguf',
+      model_source: 'engine',
+      requests_running: 2,
+      requests_waiting: 1,
+      context_max: 1024,
+    });
+    const beforeMs = busy.arrivedMs;
+    const rated = await viewer.waitFor(
+      'a rate over some seconds',
+      (event) => event.arrivedMs > beforeMs + 4_000 && workerOf(event, 'llama.cpp')?.tokens_per_s != null,
+    );
+    expectNear(workerOf(rated, 'llama.cpp')?.tokens_per_s, GENERATED_PER_S, 5);
+  });
+
+  it('tells who serves a model', async () => {
+    const answer = await fetch(`${queen}/v1/workers?model=qwen3-32b`);
+    const { workers } = (await answer.json()) as { workers: WorkerReading[] };
+    expect(workers.map(({ pid }) => pid)).toEqual([vllm.pid]);
+  });
+
+  it('asks one question at a time and no more than it must', () => {
+    const paths = new Set([...vllm.asked, ...llama.asked]);
+    expect([...paths].sort()).toEqual(['/metrics', '/props', '/v1/models']);
+    expect(vllm.asked.filter((path) => path === '/v1/models').length).toBeLessThanOrEqual(2);
+  });
+});
