@@ -14,10 +14,10 @@ const answers = new Map(Object.entries(responses ?? {}));
 process.on('disconnect', () => process.exit());
 process.on('message', ({ path, response }) => answers.set(path, response));
 
-const pids = [];
-for (const words of children) pids.push(await startChild(words));
 const listening = listens ? await listen() : null;
 show(command.map((word) => word.replaceAll('{port}', String(listening))));
+const pids = [];
+for (const words of children) pids.push(await startChild(words));
 process.send({ port: listening, pids });
 
 async function startChild(words) {

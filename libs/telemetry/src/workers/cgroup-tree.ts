@@ -1,8 +1,6 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { limits } from '#contracts';
-
 import { tryReadKernelFile } from '../kernel-files.js';
 
 /** A worker's own cgroup. */
@@ -14,8 +12,18 @@ export interface WorkerCgroup {
   readonly path: string;
 }
 
+/** The processes of a cgroup and of those below it. */
+export interface CgroupMembers {
+  /** In ascending order. */
+  readonly pids: readonly number[];
+  /** There are processes of a PID namespace that can't be seen from here. */
+  readonly hasHidden: boolean;
+}
+
 /** How deep a worker may nest cgroups of its own. */
 const DEPTH_MAX = 8;
+/** Most processes of one worker; a sample lists fewer. */
+const PIDS_MAX = 4096;
 
 /** `{slice}/{group}/{instance}` below the root; none where the slice is missing. */
 export function workerCgroups(cgroupRoot: string, slice: string): WorkerCgroup[] {
@@ -27,17 +35,18 @@ export function workerCgroups(cgroupRoot: string, slice: string): WorkerCgroup[]
   );
 }
 
-/** All processes of a cgroup and of those below it, in ascending order. A cgroup that goes meanwhile has none. */
-export function pidsBelow(folder: string): number[] {
+/** A cgroup that goes meanwhile has no processes. */
+export function membersBelow(folder: string): CgroupMembers {
   const pids = new Set<number>();
   collectPids(folder, DEPTH_MAX, pids);
-  return [...pids].sort((a, b) => a - b).slice(0, limits.PIDS_PER_WORKER_MAX);
+  // The kernel writes 0 for a process of a PID namespace that can't be seen from here.
+  const hasHidden = pids.delete(0);
+  return { pids: [...pids].sort((a, b) => a - b).slice(0, PIDS_MAX), hasHidden };
 }
 
 function collectPids(folder: string, depth: number, pids: Set<number>): void {
   for (const line of tryReadKernelFile(join(folder, 'cgroup.procs'))?.split('\n') ?? []) {
-    // The kernel writes 0 for a process of a PID namespace that can't be seen from here.
-    if (/^[1-9]\d*$/.test(line)) pids.add(Number(line));
+    if (/^\d+$/.test(line)) pids.add(Number(line));
   }
   if (depth === 0) return;
   for (const name of subfolders(folder)) collectPids(join(folder, name), depth - 1, pids);

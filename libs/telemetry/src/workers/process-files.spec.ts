@@ -16,6 +16,7 @@ describe('parseProcessStat', () => {
         group: 4699,
         cpuTicks: 355,
         startTicks: 123456,
+        name,
         image: `${name}/4194304/140722`,
       });
     },

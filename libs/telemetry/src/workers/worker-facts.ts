@@ -1,51 +1,70 @@
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
+import type { ModelSource } from '#contracts';
 
-import { type CommandFacts, commandFacts, NO_FACTS, parseCommandLine, parsePort } from './command-line.js';
+import { type CommandFacts, commandFacts, NO_FACTS } from './command-line.js';
+import type { CommandLineReader } from './command-line-reader.js';
+import { redactCommand } from './redact-command.js';
 
-/** Of one command line. A longer one is cut: the flags that matter stand at its front. */
-const COMMAND_LINE_BYTES_MAX = 64 * 1024;
-/** How many processes beside the main one are asked for the model. */
-const COMMAND_LINES_MAX = 8;
+/** What the command lines of a worker and of who started it say; `null` where they say nothing. */
+export interface WorkerFacts extends CommandFacts {
+  readonly modelSource: Exclude<ModelSource, 'engine'> | null;
+  /** Of the main process, as it may be shown. */
+  readonly command: string | null;
+}
+
+export const UNKNOWN_FACTS: WorkerFacts = { ...NO_FACTS, modelSource: null, command: null };
+
+/** How many processes beside the main one, and how many above it, are asked for the model. */
+const OTHERS_MAX = 8;
+const PARENTS_MAX = 4;
+
+/** The processes of one worker and those above it, the nearest first. */
+export interface WorkerProcesses {
+  readonly main: number;
+  readonly others: readonly number[];
+  readonly parents: readonly number[];
+}
 
 /**
  * What the command lines of a worker say. The main process's comes first; of the others only what that leaves open.
- * An instance is usually called after its port, and that name goes before the port of a process that the main one
- * started for itself.
+ * `known` is what goes before all others but the main one, such as the port that an instance is called after. A parent
+ * outside of the worker tells the model only if it is an engine itself: a shell's `-m` is none.
  */
 export async function readFacts(
-  procRoot: string,
-  instance: string,
-  main: number,
-  others: readonly number[],
-): Promise<CommandFacts> {
-  let facts = orElse(await processFacts(procRoot, main), { ...NO_FACTS, port: parsePort(instance) });
-  for (const pid of others.slice(0, COMMAND_LINES_MAX)) {
+  lines: CommandLineReader,
+  { main, others, parents }: WorkerProcesses,
+  known: Partial<CommandFacts>,
+): Promise<WorkerFacts> {
+  const words = await lines.words(main);
+  const command = words === null || words.length === 0 ? null : redactCommand(words);
+  let facts = orElse(commandFacts(words ?? []), { ...NO_FACTS, ...known });
+  for (const pid of others.slice(0, OTHERS_MAX)) {
     if (facts.model !== null) break;
-    facts = orElse(facts, await processFacts(procRoot, pid));
+    facts = orElse(facts, commandFacts((await lines.words(pid)) ?? []));
   }
-  return facts;
+  if (facts.model !== null) return { ...facts, modelSource: 'cmdline', command };
+  for (const pid of parents.slice(0, PARENTS_MAX)) {
+    const parent = commandFacts((await lines.words(pid)) ?? []);
+    if (parent.engine === null || parent.model === null) continue;
+    return { ...orElse(facts, parent), modelSource: 'parent', command };
+  }
+  return { ...facts, modelSource: null, command };
+}
+
+/** What is known now, and what was known before of the same process: one that renames itself says less than before. */
+export function withGapsFilled(now: WorkerFacts, before: WorkerFacts): WorkerFacts {
+  const isModelNew = now.model !== null;
+  return {
+    ...orElse(now, before),
+    modelSource: isModelNew ? now.modelSource : before.modelSource,
+    command: now.command ?? before.command,
+  };
 }
 
 /** The first, with its gaps filled from the second. */
-export function orElse(first: CommandFacts, second: CommandFacts): CommandFacts {
+function orElse(first: CommandFacts, second: CommandFacts): CommandFacts {
   return {
     engine: first.engine ?? second.engine,
     model: first.model ?? second.model,
     port: first.port ?? second.port,
   };
-}
-
-/**
- * A promise, unlike the other readings: the kernel takes the process's memory lock for its command line, and a
- * process that hangs in a driver may never give it back.
- */
-async function processFacts(procRoot: string, pid: number): Promise<CommandFacts> {
-  try {
-    await using file = await open(join(procRoot, String(pid), 'cmdline'));
-    const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(COMMAND_LINE_BYTES_MAX) });
-    return commandFacts(parseCommandLine(buffer.toString('utf8', 0, bytesRead)));
-  } catch {
-    return NO_FACTS;
-  }
 }

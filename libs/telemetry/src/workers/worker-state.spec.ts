@@ -37,6 +37,7 @@ describe('mainProcess', () => {
     parent,
     startTicks,
     group: 1,
+    name: 'x',
     state: 'S',
     cpuTicks: 0,
     image: 'x',

@@ -6,6 +6,7 @@ import { eventually, ManualClock, TempTree } from '#testing';
 
 import type { WorkerObservation } from '../monitor.js';
 import { Sightings } from '../sightings.js';
+import { ProcFiles } from './proc-files.js';
 import { WorkersMonitor } from './workers.monitor.js';
 
 const CGROUP = 'cgroup/rbee.slice/vllm/8000';
@@ -24,11 +25,14 @@ interface FakeProcess {
 class Machine implements Disposable {
   readonly tree = new TempTree({ 'cgroup/cgroup.controllers': 'cpu memory io\n', 'proc/uptime': '1000.00 1.00\n' });
   readonly clock = new ManualClock();
+  readonly sightings = new Sightings();
   readonly monitor = new WorkersMonitor(
     { procRoot: `${this.tree.root}/proc`, cgroupRoot: `${this.tree.root}/cgroup`, cgroupSlice: 'rbee.slice' },
     this.clock,
-    new Sightings(),
+    this.sightings,
     1000,
+    // Here a process that ends does not take what is open of it along.
+    new ProcFiles(`${this.tree.root}/proc`, 0),
   );
 
   run(
@@ -49,7 +53,7 @@ class Machine implements Disposable {
   listen(pid: number, port: number): void {
     const hex = port.toString(16).toUpperCase().padStart(4, '0');
     this.tree.write({
-      [`proc/${pid}/net/tcp6`]: ` 0: 00000000:${hex} 00000000:0000 0A 00000000:00000000 00:00000000\n`,
+      [`proc/${pid}/net/tcp6`]: ` 0: 00000000:${hex} 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 ${port} 1\n`,
     });
   }
 
@@ -84,7 +88,7 @@ describe('WorkersMonitor', () => {
       pids: [650, 700],
       found_by: 'slice',
       container: null,
-      command: null,
+      command: 'vllm serve Qwen/Qwen3-32B --port 8000',
       group: 'vllm',
       instance: '8000',
       cgroup: 'rbee.slice/vllm/8000',
@@ -168,9 +172,9 @@ describe('WorkersMonitor', () => {
   it('tells no workers from no cgroups', async () => {
     using machine = new Machine();
     expect(await machine.workers()).toEqual([]);
-    machine.tree.remove('cgroup/cgroup.controllers');
-    expect(await machine.monitor.read()).toBe('absent');
     machine.tree.remove('cgroup');
+    expect(await machine.workers()).toEqual([]);
+    machine.tree.remove('proc');
     expect(await machine.monitor.read()).toBe('absent');
   });
 
@@ -180,15 +184,15 @@ describe('WorkersMonitor', () => {
     machine.procs([7]);
     expect(await machine.worker()).toMatchObject({ engine: null, model: null });
     machine.run(7, { startTicks: 99_000, name: 'llama-server', command: 'llama-server -m /models/q4.gguf' });
-    expect(await machine.worker(1000)).toMatchObject({ engine: 'llama.cpp', model: '/models/q4.gguf', uptime_s: 10 });
+    expect(await machine.worker(1000)).toMatchObject({ engine: 'llama.cpp', model: 'q4.gguf', uptime_s: 10 });
   });
 
   it('asks the other processes where the main one names no model, and keeps the port of the instance', async () => {
     using machine = new Machine();
     machine.run(7, { command: 'ollama serve' });
-    machine.run(8, { parent: 7, command: 'ollama runner --model /blobs/sha256-1 --port 37771' });
+    machine.run(8, { parent: 7, command: 'ollama runner --model qwen3 --port 37771' });
     machine.procs([7, 8], 'cgroup/rbee.slice/llm/11434');
-    expect(await machine.worker()).toMatchObject({ engine: 'ollama', model: '/blobs/sha256-1', port: 11434 });
+    expect(await machine.worker()).toMatchObject({ engine: 'ollama', model: 'qwen3', port: 11434 });
   });
 
   it('clips what a process says of itself, and cuts a command line without end', async () => {
