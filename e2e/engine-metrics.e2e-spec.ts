@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 
 import type { HiveTelemetryEvent, WorkerReading } from '#contracts';
-import { engineCapture, FakeEngine, type ProbedEvent, ServiceProcess, SseProbe } from '#testing';
+import { engineCapture, eventually, FakeEngine, type ProbedEvent, ServiceProcess, SseProbe } from '#testing';
 
 const GENERATED_PER_S = 240;
 const PROMPT_PER_S = 60;
@@ -20,6 +20,8 @@ const workerOf = ({ json }: ProbedEvent, engine: string): WorkerReading | undefi
     ? (json as unknown as HiveTelemetryEvent).workers.find((worker) => worker.engine === engine)
     : undefined;
 
+const rateOf = (event: ProbedEvent, engine: string): number | null => workerOf(event, engine)?.tokens_per_s ?? null;
+
 /** Within so many percent. */
 function expectNear(value: number | null | undefined, wanted: number, percent: number): void {
   expect(value).toBeGreaterThan(wanted * (1 - percent / 100));
@@ -27,39 +29,38 @@ function expectNear(value: number | null | undefined, wanted: number, percent: n
 }
 
 describe('inference servers that nobody told the hive of', () => {
-  const open = new AsyncDisposableStack();
+  const open: AsyncDisposable[] = [];
   let queen: string;
   let vllm: FakeEngine;
   let llama: FakeEngine;
 
   beforeAll(async () => {
-    vllm = open.use(
-      await FakeEngine.start({
+    vllm = await FakeEngine.start({
         command: ['/opt/venv/bin/vllm', 'serve', 'Qwen/Qwen3-32B', '--port', '{port}'],
         children: [['VLLM::EngineCore'], ['VLLM::Worker_TP0']],
         responses: {
           '/metrics': { type: 'text/plain; version=0.0.4', body: METRICS.vllm },
           '/v1/models': { body: engineCapture('made-vllm-0.11/models.json') },
         },
-      }),
-    );
+      });
+    open.push(vllm);
     const loading = { status: 503, body: engineCapture('llama.cpp/loading.json') };
-    llama = open.use(
-      await FakeEngine.start({
+    llama = await FakeEngine.start({
         command: ['/usr/local/bin/llama-server', '-m', '/models/q4.gguf', '--metrics', '--port', '{port}'],
         responses: { '/metrics': loading, '/props': loading, '/slots': loading },
-      }),
-    );
-    const service = open.use(new ServiceProcess('queen', ['--port', '0', '--ssh-config', '/nonexistent']));
+      });
+    open.push(llama);
+    const service = new ServiceProcess('queen', ['--port', '0', '--ssh-config', '/nonexistent']);
+    open.push(service);
     queen = await service.url();
-    open.use(new ServiceProcess('hive', ['--port', '0', '--id', 'gpu-a', '--queen-url', queen]));
+    open.push(new ServiceProcess('hive', ['--port', '0', '--id', 'gpu-a', '--queen-url', queen]));
   });
 
-  afterAll(() => open.disposeAsync());
+  afterAll(() => Promise.all(open.map((each) => each[Symbol.asyncDispose]())));
 
   it('has the model, the requests and the tokens per second of vLLM from vLLM itself', async () => {
     using viewer = new SseProbe(`${queen}/v1/heartbeats/stream`);
-    const started = await viewer.waitFor('its first rate', (event) => workerOf(event, 'vllm')?.tokens_per_s != null);
+    const started = await viewer.waitFor('its first rate', (event) => rateOf(event, 'vllm') !== null);
     expect(workerOf(started, 'vllm')).toMatchObject({
       pid: vllm.pid,
       port: vllm.port,
@@ -76,12 +77,9 @@ describe('inference servers that nobody told the hive of', () => {
       state: 'busy',
     });
     expect([...(workerOf(started, 'vllm')?.pids ?? [])].sort()).toEqual([...vllm.pids].sort());
-    const rates: WorkerReading[] = [];
-    await viewer.waitFor('five rates', (event) => {
-      const worker = workerOf(event, 'vllm');
-      if (worker?.tokens_per_s != null) rates.push(worker);
-      return rates.length >= 5;
-    });
+    const rated = (): readonly WorkerReading[] =>
+      viewer.events.flatMap((event) => (rateOf(event, 'vllm') === null ? [] : (workerOf(event, 'vllm') ?? [])));
+    const rates = await eventually('five rates', () => (rated().length >= 5 ? rated() : undefined));
     const mean = (values: readonly (number | null)[]): number =>
       values.reduce<number>((sum, value) => sum + (value ?? 0), 0) / values.length;
     expectNear(mean(rates.map((worker) => worker.tokens_per_s)), GENERATED_PER_S, 5);
@@ -90,7 +88,7 @@ describe('inference servers that nobody told the hive of', () => {
 
   it('shows a llama-server as starting while it loads its model, and busy within 4 s of its first answer', async () => {
     using viewer = new SseProbe(`${queen}/v1/heartbeats/stream`);
-    const loading = await viewer.waitFor('it starts', (event) => workerOf(event, 'llama.cpp')?.engine_error != null);
+    const loading = await viewer.waitFor('it starts', (event) => (workerOf(event, 'llama.cpp')?.engine_error ?? null) !== null);
     expect(workerOf(loading, 'llama.cpp')).toMatchObject({
       pid: llama.pid,
       port: llama.port,
@@ -113,7 +111,7 @@ describe('inference servers that nobody told the hive of', () => {
     const beforeMs = busy.arrivedMs;
     const rated = await viewer.waitFor(
       'a rate over some seconds',
-      (event) => event.arrivedMs > beforeMs + 4_000 && workerOf(event, 'llama.cpp')?.tokens_per_s != null,
+      (event) => event.arrivedMs > beforeMs + 4_000 && rateOf(event, 'llama.cpp') !== null,
     );
     expectNear(workerOf(rated, 'llama.cpp')?.tokens_per_s, GENERATED_PER_S, 5);
   });
