@@ -42,9 +42,6 @@ const BOUNDS = [
 ];
 const MODELS = JSON.stringify({ data: [{ id: 'meta-llama/Llama-3.1-8B-Instruct', max_model_len: 131_072 }] });
 
-if (process.send === undefined) await main();
-else await serve();
-
 /** As vLLM's: a few gauges and counters among histograms that nobody asked for. */
 function exposition() {
   const tokens = Math.floor(performance.now());
@@ -123,7 +120,9 @@ function sightings(ports) {
   return { servers };
 }
 
-const byFetch = async (port) => (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+async function byFetch(port) {
+  return (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+}
 
 function byHttp(agent, port) {
   return new Promise((resolve, reject) => {
@@ -153,3 +152,6 @@ function print(name, msPerS, idleMsPerS) {
   const percent = ((msPerS - idleMsPerS) / 10).toFixed(2);
   console.log(`${name.padEnd(18)} ${msPerS.toFixed(1).padStart(6)} ms/s ${percent.padStart(6)} % of a core`);
 }
+
+if (process.send === undefined) await main();
+else await serve();

@@ -4,8 +4,8 @@ import type { MetricFamilies } from './prometheus-text.js';
 export interface Question {
   readonly path: string;
   readonly everyMs: number;
-  /** The metrics that are taken of a Prometheus exposition; left out where the answer is JSON. */
-  readonly metrics?: ReadonlySet<string>;
+  /** The lines that are taken of a Prometheus exposition; left out where the answer is JSON. */
+  readonly metrics?: RegExp;
   /** Above the port that the worker listens on; 0 where left out. */
   readonly portOffset?: number;
   /** Asked only while that one is refused. */

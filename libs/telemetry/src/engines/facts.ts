@@ -1,5 +1,5 @@
 import type { Answers, EngineFacts, Question, TokenCount } from './dialect.js';
-import { labelOf, type MetricFamilies, type MetricSample } from './prometheus-text.js';
+import { labelOf, linesOf, type MetricFamilies, type MetricSample } from './prometheus-text.js';
 
 /** Gauges and counters are asked for as often as the hive samples by default, what does not change twice a minute. */
 export const EVERY_SECOND_MS = 1_000;
@@ -36,7 +36,7 @@ export interface MetricNames {
 export const metricsQuestion = (names: Partial<MetricNames>, more: Partial<Question> = {}): Question => ({
   path: '/metrics',
   everyMs: EVERY_SECOND_MS,
-  metrics: new Set(Object.values(names).flat()),
+  metrics: linesOf(Object.values(names).flat()),
   ...more,
 });
 

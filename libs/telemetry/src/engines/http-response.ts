@@ -16,6 +16,7 @@ const CHUNK_LINE_BYTES_MAX = 256;
 /** What chunks may add to a body: their own lines. */
 const RAW_BYTES_MAX = HEAD_BYTES_MAX + 2 * BODY_BYTES_MAX;
 const FIRST_BYTES = 64 * 1024;
+const NOTHING = Buffer.alloc(0);
 
 const END_OF_HEAD = '\r\n\r\n';
 
@@ -34,7 +35,7 @@ interface Head {
  * `push` and `end` throw an `Error` of one sentence on what is not HTTP or too large.
  */
 export class HttpResponse {
-  private raw = Buffer.allocUnsafe(FIRST_BYTES);
+  private raw: Buffer = NOTHING;
   private size = 0;
   private head: Head | undefined;
   /** The line of the next chunk. */
@@ -48,8 +49,22 @@ export class HttpResponse {
   }
 
   /** Takes what was read, which may be reused after; the answer, once it is complete. */
-  push(bytes: Uint8Array): HttpAnswer | undefined {
-    this.append(bytes);
+  push(bytes: Buffer): HttpAnswer | undefined {
+    // Most answers come in one piece, which then need not be copied.
+    if (this.size > 0) this.append(bytes);
+    else [this.raw, this.size] = [bytes, bytes.length];
+    const answer = this.complete();
+    if (answer === undefined && this.raw === bytes) this.keep();
+    return answer;
+  }
+
+  /** The connection ended: the answer, if that was how it ends. */
+  end(): HttpAnswer {
+    if (this.head?.framing !== 'close') throw new Error('the connection ended before the answer did');
+    return this.answer(this.head, this.raw.toString('utf8', this.head.bodyAt, this.size), this.size);
+  }
+
+  private complete(): HttpAnswer | undefined {
     const head = (this.head ??= this.readHead());
     if (head === undefined) return undefined;
     if (head.framing === 'close') {
@@ -62,22 +77,23 @@ export class HttpResponse {
     return this.answer(head, this.raw.toString('utf8', head.bodyAt, end), end);
   }
 
-  /** The connection ended: the answer, if that was how it ends. */
-  end(): HttpAnswer {
-    if (this.head?.framing !== 'close') throw new Error('the connection ended before the answer did');
-    return this.answer(this.head, this.raw.toString('utf8', this.head.bodyAt, this.size), this.size);
-  }
-
-  private append(bytes: Uint8Array): void {
+  private append(bytes: Buffer): void {
     const size = this.size + bytes.length;
     if (size > RAW_BYTES_MAX) throw tooLarge();
-    if (size > this.raw.length) {
-      const grown = Buffer.allocUnsafe(Math.max(size, 2 * this.raw.length));
-      this.raw.copy(grown, 0, 0, this.size);
-      this.raw = grown;
-    }
+    if (size > this.raw.length) this.grow(Math.max(size, 2 * this.raw.length));
     this.raw.set(bytes, this.size);
     this.size = size;
+  }
+
+  /** Makes what was read its own. */
+  private keep(): void {
+    this.grow(Math.max(this.size, FIRST_BYTES));
+  }
+
+  private grow(length: number): void {
+    const grown = Buffer.allocUnsafe(length);
+    this.raw.copy(grown, 0, 0, this.size);
+    this.raw = grown;
   }
 
   private readHead(): Head | undefined {

@@ -21,7 +21,7 @@ interface Pending {
 }
 
 /** All sockets read into this: what is read is copied before the next read begins. */
-const READ_BUFFER = Buffer.allocUnsafe(64 * 1024);
+const READ_BUFFER = Buffer.allocUnsafe(128 * 1024);
 
 /**
  * One connection to a server on this machine, for one GET at a time. Written on sockets because an engine is asked

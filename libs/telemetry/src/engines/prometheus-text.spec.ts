@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { labelOf, parsePrometheusText, SAMPLES_MAX } from './prometheus-text.js';
+import { labelOf, linesOf, parsePrometheusText, SAMPLES_MAX } from './prometheus-text.js';
 
 const parse = (text: string, ...names: string[]): Record<string, readonly unknown[]> =>
-  Object.fromEntries(parsePrometheusText(text, new Set(names)));
+  Object.fromEntries(parsePrometheusText(text, linesOf(names)));
 
-const valueOf = (word: string): unknown => parsePrometheusText(`a ${word}`, new Set(['a'])).get('a')?.[0]?.value;
+const valueOf = (word: string): unknown => parsePrometheusText(`a ${word}`, linesOf(['a'])).get('a')?.[0]?.value;
 
 describe('parsePrometheusText', () => {
   it('takes the wanted names only, in the order of the text', () => {
@@ -87,7 +87,7 @@ describe('parsePrometheusText', () => {
     for (const junk of ['x', 'a', '"', '\\', '{', '\n', 'a{', 'a{x="', '# ', ' ']) {
       const text = junk.repeat(Math.floor(bytes / junk.length));
       try {
-        parsePrometheusText(text, new Set(['a']));
+        parsePrometheusText(text, linesOf(['a']));
       } catch (error) {
         expect(String(error)).toMatch(/^Error: (a line of a is not|more than)/);
       }
@@ -101,7 +101,7 @@ describe('parsePrometheusText', () => {
     for (let round = 0; round < 3_000; round++) {
       const text = Array.from({ length: random(60) }, () => alphabet[random(alphabet.length)]).join('');
       try {
-        const samples = parsePrometheusText(`a${text}`, new Set(['a'])).get('a') ?? [];
+        const samples = parsePrometheusText(`a${text}`, linesOf(['a'])).get('a') ?? [];
         for (const { labels, value } of samples) expect([typeof labelOf(labels, 'a'), typeof value][1]).toBe('number');
       } catch (error) {
         expect(String(error)).toBe('Error: a line of a is not of the Prometheus text format');

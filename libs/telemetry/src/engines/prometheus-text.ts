@@ -12,31 +12,29 @@ export type MetricFamilies = ReadonlyMap<string, readonly MetricSample[]>;
 /** Most samples that are taken of one text: an engine with more series than this is refused, not cut. */
 export const SAMPLES_MAX = 20_000;
 
-const [TAB, SPACE, CARRIAGE_RETURN, QUOTE, HASH, BACKSLASH, OPEN, CLOSE] = [9, 32, 13, 34, 35, 92, 123, 125];
+const [TAB, SPACE, CARRIAGE_RETURN, QUOTE, BACKSLASH, OPEN, CLOSE] = [9, 32, 13, 34, 92, 123, 125];
 
 /**
- * Reads the text format of Prometheus, and of OpenMetrics as far as it is the same, for the wanted names only: lines
- * of other names are passed over unread, since an exposition is some hundred kilobytes of which a handful of lines
- * matters. Comments, timestamps and exemplars are passed over too.
+ * The lines of the wanted names. A pattern, since V8 compiles it: to look at every line in a loop takes five times as
+ * long, and an exposition is some hundred kilobytes of which a handful of lines matters.
+ */
+export const linesOf = (names: Iterable<string>): RegExp =>
+  new RegExp(`(?<![^\\n])(?:${[...names].join('|')})(?=[{ \\t\\r])`, 'g');
+
+/**
+ * Reads the text format of Prometheus, and of OpenMetrics as far as it is the same, for the wanted lines only: all
+ * others are passed over unread, as are timestamps and exemplars.
  * Throws an `Error` of one sentence where a wanted line is not of the format.
  */
-export function parsePrometheusText(text: string, wanted: ReadonlySet<string>): MetricFamilies {
+export function parsePrometheusText(text: string, wanted: RegExp): MetricFamilies {
   const families = new Map<string, MetricSample[]>();
   let samples = 0;
-  // The lines of a histogram follow each other: to see that a line has the name of the one before is the cheapest.
-  let name = '';
-  let isWanted = false;
-  for (let start = 0, end = 0; start < text.length; start = end + 1) {
-    end = text.indexOf('\n', start);
-    if (end === -1) end = text.length;
-    if (text.charCodeAt(start) === HASH) continue;
-    if (!text.startsWith(name, start) || !endsWord(text, start + name.length)) {
-      name = text.slice(start, endOfWord(text, start, end));
-      isWanted = wanted.has(name);
-    }
-    if (!isWanted) continue;
+  wanted.lastIndex = 0;
+  for (let found = wanted.exec(text); found !== null; found = wanted.exec(text)) {
+    const [name] = found;
     if (++samples > SAMPLES_MAX) throw new Error(`more than ${SAMPLES_MAX} samples`);
-    const sample = sampleOf(text, start + name.length, end);
+    const lineEnd = text.indexOf('\n', wanted.lastIndex);
+    const sample = sampleOf(text, wanted.lastIndex, lineEnd === -1 ? text.length : lineEnd);
     if (sample === undefined) throw new Error(`a line of ${name} is not of the Prometheus text format`);
     const family = families.get(name);
     if (family === undefined) families.set(name, [sample]);
