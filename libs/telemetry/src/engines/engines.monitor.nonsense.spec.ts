@@ -62,6 +62,25 @@ describe('EnginesMonitor, of servers that answer something else', () => {
     expect([server.count('/metrics'), server.count('/slots'), server.count('/props')]).toEqual([1, 10, 1]);
   });
 
+  it('takes the model of a llama-server that asks for a key from the list that is open', async () => {
+    const closed = says(401);
+    await using server = await TestServer.start({
+      '/metrics': closed,
+      '/slots': closed,
+      '/props': closed,
+      '/v1/models': says(200, engineCapture('llama.cpp/models.json')),
+    });
+    const at = bench();
+    at.sees({ origin: server.origin, engine: 'llama.cpp' });
+    await at.readOne();
+    expect(await at.readOne(60_000)).toMatchObject({
+      has_answered: true,
+      model: 'Meta-Llama-3.1-8B-Instruct-Q4_K_M.gguf',
+      requests_running: null,
+      error: 'the server asks for a key',
+    });
+  });
+
   it('evens out what a llama-server counts at the end of each request', async () => {
     let tokens = 0;
     await using server = await TestServer.start({

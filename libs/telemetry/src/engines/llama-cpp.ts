@@ -8,6 +8,7 @@ import {
   metricFacts,
   type MetricNames,
   metricsQuestion,
+  OPENAI_MODELS,
   positive,
   text,
 } from './facts.js';
@@ -24,6 +25,8 @@ const NAMES: Partial<MetricNames> = {
 const METRICS = metricsQuestion(NAMES, { needs: '--metrics' });
 const SLOTS: Question = { path: '/slots', everyMs: EVERY_SECOND_MS, insteadOf: METRICS };
 const PROPS: Question = { path: '/props', everyMs: EVERY_HALF_MINUTE_MS };
+/** Open to everybody where the rest asks for a key, and all that llama-cpp-python's server has. */
+const MODELS: Question = { ...OPENAI_MODELS, insteadOf: PROPS };
 
 function read(answers: Answers): EngineFacts {
   const told = metricFacts(answers.metrics(METRICS), NAMES);
@@ -38,7 +41,7 @@ function read(answers: Answers): EngineFacts {
 
 function modelOf(answers: Answers): string | null {
   const alias = text(answers.json(PROPS, 'model_alias'));
-  const path = text(answers.json(PROPS, 'model_path'));
+  const path = text(answers.json(PROPS, 'model_path')) ?? text(answers.json(MODELS, 'data', 0, 'id'));
   return alias ?? (path === null ? null : posix.basename(path));
 }
 
@@ -47,10 +50,10 @@ function busySlots(slots: unknown): number | null {
   return slots.filter((slot: { is_processing?: unknown } | null) => slot?.is_processing === true).length;
 }
 
-/** llama.cpp's llama-server (tools/server/README.md). */
+/** llama.cpp's llama-server (tools/server/README.md), and as far as it goes llama-cpp-python's server. */
 export const llamaCpp: Dialect = {
   engine: 'llama.cpp',
-  questions: [METRICS, SLOTS, PROPS],
+  questions: [METRICS, SLOTS, PROPS, MODELS],
   read,
   tokensSpanMs: COUNTED_AT_THE_END_MS,
   // A kept connection holds one of the few threads that its HTTP server has for all clients.
