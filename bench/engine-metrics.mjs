@@ -1,6 +1,7 @@
 // What it costs to ask 32 inference servers for their metrics once a second: the CPU time of this process alone, the
 // servers are another one. Side by side the whole monitor, and its request against `node:http` and `fetch`.
-// Prints, asserts nothing. Needs a build: `npm run build && node bench/engine-metrics.mjs [seconds] [kilobytes]`.
+// Prints, asserts nothing. Needs a build: `npm run build && node bench/engine-metrics.mjs [seconds] [kilobytes] [whole]`;
+// with `whole` the servers give all of their metrics whatever they are asked for, as one of several processes does.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, createServer, request } from 'node:http';
@@ -16,7 +17,8 @@ import { vllm } from '../dist/libs/telemetry/src/engines/vllm.js';
 const SERVERS = 32;
 const SECONDS = Number(process.argv[2] ?? 30);
 const KILOBYTES = Number(process.argv[3] ?? 60);
-const WARM_UP_S = 5;
+const GIVES_ALL = process.argv[4] === 'whole';
+const WARM_UP_S = 15;
 const LABELS = 'engine="0",model_name="meta-llama/Llama-3.1-8B-Instruct"';
 const BOUNDS = [
   0.001,
@@ -73,9 +75,17 @@ function histogram(name, count) {
 
 async function serve() {
   const text = exposition();
+  const [{ metrics }] = vllm.questions;
+  const wanted = text
+    .split('\n')
+    .filter((line) => line.search(metrics) === 0)
+    .join('\n');
   const ports = [];
   for (let index = 0; index < SERVERS; index++) {
-    const server = createServer((request, response) => response.end(request.url === '/metrics' ? text : MODELS));
+    const server = createServer((request, response) => {
+      const [path, names] = request.url.split('?');
+      response.end(path !== '/metrics' ? MODELS : names === undefined || GIVES_ALL ? text : `${wanted}\n`);
+    });
     server.keepAliveTimeout = 60_000;
     await once(server.listen(0, '127.0.0.1'), 'listening');
     ports.push(server.address().port);

@@ -10,6 +10,8 @@ export interface Question {
   readonly portOffset?: number;
   /** Asked only while that one is refused. */
   readonly insteadOf?: Question;
+  /** Whether another question brings the same where this one is refused, so that a refusal is not worth a word. */
+  readonly isShortcut?: true;
   /** How to have it answered, in a few words; said where the server does not know the path. */
   readonly needs?: string;
 }

@@ -13,7 +13,7 @@ function understood(dialect: Dialect, files: Readonly<Record<string, string>>): 
   const texts = new Map<Question, MetricFamilies>();
   const documents = new Map<Question, unknown>();
   for (const question of dialect.questions) {
-    const file = files[question.path];
+    const file = files[question.path.split('?', 1)[0] ?? ''];
     if (file === undefined) continue;
     if (question.metrics === undefined) documents.set(question, JSON.parse(engineCapture(file)));
     else texts.set(question, parsePrometheusText(engineCapture(file), question.metrics));

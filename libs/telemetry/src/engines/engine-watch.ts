@@ -28,6 +28,7 @@ const SLACK_MS = 200;
 const PASSING_STATUSES: ReadonlySet<number> = new Set([429, 500, 502, 503, 504]);
 
 const NEEDS_KEY = 'the server asks for a key';
+const NONE_TOLD = 'it tells none of the numbers that are known of it';
 
 /** How one question stands. */
 interface Standing {
@@ -157,19 +158,24 @@ export class EngineWatch implements Disposable {
   }
 
   /** A server that still loads its model says "service unavailable" to everything: that is no answer yet. */
-  private passing({ path }: Question, status: number): string {
+  private passing(question: Question, status: number): string {
     if (status !== 503) this.hasAnswered = true;
-    return `it answers ${status} to ${path}`;
+    return `it answers ${status} to ${pathOf(question)}`;
   }
 
   private understand(question: Question, body: string): void {
-    const { metrics, everyMs, path } = question;
+    const { metrics, everyMs, isShortcut } = question;
     try {
       if (metrics === undefined) this.documents.set(question, JSON.parse(body));
       else this.texts.set(question, parsePrometheusText(body, metrics));
     } catch (error) {
-      const told = metrics === undefined ? `${path} is not JSON` : `${path}: ${sentence(error)}`;
-      this.refused(question, told, REFUSED_RETRY_MS);
+      const told = metrics === undefined ? 'that is not JSON' : sentence(error);
+      this.refused(question, `${pathOf(question)}: ${told}`, REFUSED_RETRY_MS);
+      return;
+    }
+    // Some engines have no metrics before their first request; who gives none by name has others.
+    if (this.texts.get(question)?.size === 0) {
+      this.refused(question, NONE_TOLD, isShortcut === true ? REFUSED_RETRY_MS : everyMs);
       return;
     }
     this.stand(question, { dueAtMs: this.lastVisitMs + everyMs, refusal: null });
@@ -218,16 +224,11 @@ export class EngineWatch implements Disposable {
 
   /** Why numbers are missing though the server answers. */
   private lack(): string | null {
-    for (const [{ everyMs }, { refusal }] of this.standings) {
-      if (refusal !== null && everyMs === this.paceMs) return refusal;
+    for (const [{ everyMs, isShortcut }, { refusal }] of this.standings) {
+      if (refusal !== null && everyMs === this.paceMs && isShortcut !== true) return refusal;
     }
     if (this.dialect.silence !== undefined) return this.dialect.silence;
-    if (this.answeredAtMs === undefined) return 'its first answer is still to come';
-    return this.tellsNothing() ? 'it tells none of the numbers that are known of it' : null;
-  }
-
-  private tellsNothing(): boolean {
-    return Object.values(this.reading.metrics).every((value) => value === null);
+    return this.answeredAtMs === undefined ? 'its first answer is still to come' : null;
   }
 
   private connectionFor({ portOffset = 0 }: Question): LoopbackConnection {
@@ -242,7 +243,11 @@ export class EngineWatch implements Disposable {
 }
 
 /** A server that does not have a path says so in several ways. */
-function refusalOf({ path, needs }: Question, status: number): string {
+function refusalOf(question: Question, status: number): string {
+  const { needs } = question;
   const lacking = needs !== undefined && [404, 405, 501].includes(status);
-  return `it answers ${status} to ${path}${lacking ? `, which needs ${needs}` : ''}`;
+  return `it answers ${status} to ${pathOf(question)}${lacking ? `, which needs ${needs}` : ''}`;
 }
+
+/** Without parameters, for people. */
+const pathOf = ({ path }: Question): string => path.split('?', 1)[0] ?? path;

@@ -26,7 +26,7 @@ describe('EnginesMonitor, of servers that answer something else', () => {
     expect(observation.error).toContain(error);
     for (let second = 0; second < 30; second++) await at.readOne(1000);
     expect(server.count('/other')).toBe(0);
-    expect(server.count('/metrics')).toBeLessThanOrEqual(31);
+    expect(server.count('/metrics')).toBeLessThanOrEqual(33);
     expect((await at.readOne()).error).toContain(error);
   });
 
@@ -35,12 +35,12 @@ describe('EnginesMonitor, of servers that answer something else', () => {
     const at = bench();
     at.sees(server);
     for (let second = 0; second < 290; second++) await at.readOne(1000);
-    expect(server.asked).toEqual(['/metrics', '/v1/models']);
+    expect(server.asked).toEqual(['/metrics', '/metrics', '/v1/models']);
     await at.readOne(20_000);
-    expect(server.asked).toHaveLength(4);
+    expect(server.asked).toHaveLength(6);
     at.sees({ origin: server.origin, pid: 5 });
     await at.readOne(1000);
-    expect(server.asked).toHaveLength(6);
+    expect(server.asked).toHaveLength(9);
   });
 
   it('takes the slots of a llama-server without --metrics', async () => {

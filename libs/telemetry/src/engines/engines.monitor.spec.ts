@@ -116,6 +116,23 @@ describe('EnginesMonitor', () => {
     expect(server.inFlightMax).toBe(1);
   });
 
+  it('asks vLLM for the metrics that it takes, and for all where vLLM has none by their names', async () => {
+    let byName = vllm(1);
+    const metrics: Handler = (response, { url }) => response.end(url?.includes('?') ? byName : vllm(2));
+    await using server = await TestServer.start({ '/metrics': metrics, '/v1/models': MODELS });
+    const at = bench();
+    at.sees(server);
+    for (let second = 0; second < 10; second++) expect((await at.readOne(1000)).requests_running).toBe(1);
+    expect(server.urls[0]).toContain('/metrics?name%5B%5D=vllm%3Anum_requests_running&name%5B%5D=vllm%3A');
+    expect(server.urls.filter((url) => url === '/metrics')).toEqual([]);
+    byName = '';
+    for (let second = 0; second < 10; second++) {
+      expect(await at.readOne(1000)).toMatchObject({ requests_running: 2, error: null });
+    }
+    expect(server.urls.filter((url) => url === '/metrics')).toHaveLength(10);
+    expect(server.count('/metrics')).toBe(21);
+  });
+
   it('does not skip a second because a sample came a little early', async () => {
     await using server = await TestServer.start({ '/metrics': says(200, vllm(0)), '/v1/models': MODELS });
     const at = bench();

@@ -1,5 +1,13 @@
-import type { Answers, Dialect, EngineFacts } from './dialect.js';
-import { firstOf, metricFacts, type MetricNames, metricsQuestion, OPENAI_MODELS, openAiModel } from './facts.js';
+import type { Answers, Dialect, EngineFacts, Question } from './dialect.js';
+import {
+  firstOf,
+  metricFacts,
+  type MetricNames,
+  metricsQuestion,
+  OPENAI_MODELS,
+  openAiModel,
+  shortcutTo,
+} from './facts.js';
 import { labelOf } from './prometheus-text.js';
 
 const NAMES: MetricNames = {
@@ -11,10 +19,12 @@ const NAMES: MetricNames = {
   firstToken: ['vllm:time_to_first_token_seconds_bucket'],
 };
 
-const METRICS = metricsQuestion(NAMES);
+const ALL_METRICS = metricsQuestion(NAMES);
+const WANTED_METRICS = shortcutTo(ALL_METRICS, NAMES);
+const METRICS: Question = { ...ALL_METRICS, insteadOf: WANTED_METRICS };
 
 function read(answers: Answers): EngineFacts {
-  const metrics = answers.metrics(METRICS);
+  const metrics = answers.metrics(WANTED_METRICS) ?? answers.metrics(METRICS);
   const { model, contextMax } = openAiModel(answers);
   // With an API key only /v1 is closed, and every metric names the model.
   const [running] = firstOf(metrics, NAMES.running);
@@ -28,7 +38,7 @@ function read(answers: Answers): EngineFacts {
 /** vLLM (vllm/v1/metrics/loggers.py, and vllm/engine/metrics.py before v1). One series per data-parallel engine. */
 export const vllm: Dialect = {
   engine: 'vllm',
-  questions: [METRICS, OPENAI_MODELS],
+  questions: [WANTED_METRICS, METRICS, OPENAI_MODELS],
   read,
   tokensSpanMs: 0,
   keepsConnection: true,

@@ -23,7 +23,9 @@ export const hangs: Handler = () => undefined;
 
 /** A server that answers by path, and counts. */
 export class TestServer implements AsyncDisposable {
+  /** Every path that it was asked for, in order, without parameters and with. */
   readonly asked: string[] = [];
+  readonly urls: string[] = [];
   /** Most requests that were under way at once. */
   inFlightMax = 0;
   private inFlight = 0;
@@ -58,7 +60,9 @@ export class TestServer implements AsyncDisposable {
   }
 
   private take(request: IncomingMessage, response: ServerResponse): void {
-    const path = request.url ?? '';
+    const url = request.url ?? '';
+    this.urls.push(url);
+    const path = url.split('?', 1)[0] ?? '';
     this.asked.push(path);
     this.inFlightMax = Math.max(this.inFlightMax, ++this.inFlight);
     response.on('close', () => this.inFlight--);
