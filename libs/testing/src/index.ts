@@ -3,6 +3,7 @@ export { engineCapture } from './engine-capture.js';
 export { eventually } from './eventually.js';
 export { FakeEngine, type FakeEngineOptions, type FakeEngineResponse } from './fake-engine.js';
 export { FakeHive, type FakeHiveOptions } from './fake-hive.js';
+export { FakeMachine, type FakeProcess } from './fake-machine.js';
 export { type CallbackAnswer, FakeQueen } from './fake-queen.js';
 export { FakeNvidiaSmi, nvidiaSmiCapture } from './fake-nvidia-smi.js';
 export { LightHive } from './light-hive.js';

@@ -46,7 +46,7 @@ export class CommandLineReader {
     return new Promise((resolve) => {
       try {
         const file = openSync(join(this.procRoot, String(pid), 'cmdline'), 'r');
-        read(file, buffer, 0, COMMAND_LINE_BYTES_MAX, 0, (error, length) => {
+        read(file, buffer, 0, COMMAND_LINE_BYTES_MAX, null, (error, length) => {
           closeSync(file);
           resolve(error === null ? buffer.toString('utf8', 0, length) : null);
           this.spare = buffer;

@@ -39,7 +39,9 @@ export async function readFacts(
   let facts = orElse(commandFacts(words ?? []), { ...NO_FACTS, ...known });
   for (const pid of others.slice(0, OTHERS_MAX)) {
     if (facts.model !== null) break;
-    facts = orElse(facts, commandFacts((await lines.words(pid)) ?? []));
+    const other = commandFacts((await lines.words(pid)) ?? []);
+    // A server's helpers have ports for the server alone.
+    facts = orElse(facts, facts.engine === null ? other : { ...other, port: null });
   }
   if (facts.model !== null) return { ...facts, modelSource: 'cmdline', command };
   for (const pid of parents.slice(0, PARENTS_MAX)) {

@@ -2,60 +2,27 @@ import { createServer, type Server } from 'node:net';
 
 import { describe, expect, it } from '@jest/globals';
 
-import { eventually, ManualClock, TempTree } from '#testing';
+import { eventually, FakeMachine, ManualClock, TempTree } from '#testing';
 
 import type { WorkerObservation } from '../monitor.js';
 import { Sightings } from '../sightings.js';
 import { ProcFiles } from './proc-files.js';
 import { WorkersMonitor } from './workers.monitor.js';
 
-const CGROUP = 'cgroup/rbee.slice/vllm/8000';
+const CGROUP = 'rbee.slice/vllm/8000';
 const MIB = 1024 * 1024;
 
-interface FakeProcess {
-  readonly parent?: number;
-  readonly state?: string;
-  readonly name?: string;
-  readonly ticks?: number;
-  readonly startTicks?: number;
-  readonly command?: string;
-}
-
-/** A made machine, up for 1000 s, with a cgroup root and one worker's processes. */
-class Machine implements Disposable {
-  readonly tree = new TempTree({ 'cgroup/cgroup.controllers': 'cpu memory io\n', 'proc/uptime': '1000.00 1.00\n' });
+/** A made machine with a monitor on it. */
+class Machine extends FakeMachine {
   readonly clock = new ManualClock();
-  readonly sightings = new Sightings();
   readonly monitor = new WorkersMonitor(
-    { procRoot: `${this.tree.root}/proc`, cgroupRoot: `${this.tree.root}/cgroup`, cgroupSlice: 'rbee.slice' },
+    { procRoot: this.procRoot, cgroupRoot: this.cgroupRoot, cgroupSlice: 'rbee.slice' },
     this.clock,
-    this.sightings,
+    new Sightings(),
     1000,
     // Here a process that ends does not take what is open of it along.
-    new ProcFiles(`${this.tree.root}/proc`, 0),
+    new ProcFiles(this.procRoot, 0),
   );
-
-  run(
-    pid: number,
-    { parent = 1, state = 'S', name = 'x', ticks = 0, startTicks = 50_000, command = '' }: FakeProcess,
-  ): void {
-    const numbers = [parent, 1, 1, 0, -1, 0, 0, 0, 0, 0, ticks, 0, 0, 0, 20, 0, 1, 0, startTicks, 0, 0, 0, 1, 2, 3];
-    this.tree.write({
-      [`proc/${pid}/stat`]: `${pid} (${name}) ${state} ${numbers.join(' ')}\n`,
-      [`proc/${pid}/cmdline`]: command.replaceAll(' ', '\0') + '\0',
-    });
-  }
-
-  procs(pids: readonly number[], cgroup = CGROUP): void {
-    this.tree.write({ [`${cgroup}/cgroup.procs`]: pids.map((pid) => `${pid}\n`).join('') });
-  }
-
-  listen(pid: number, port: number): void {
-    const hex = port.toString(16).toUpperCase().padStart(4, '0');
-    this.tree.write({
-      [`proc/${pid}/net/tcp6`]: ` 0: 00000000:${hex} 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 ${port} 1\n`,
-    });
-  }
 
   async workers(afterMs = 0): Promise<readonly WorkerObservation[]> {
     this.clock.advance(afterMs);
@@ -70,10 +37,6 @@ class Machine implements Disposable {
     expect(workers).toHaveLength(1);
     return workers[0]!;
   }
-
-  [Symbol.dispose](): void {
-    this.tree[Symbol.dispose]();
-  }
 }
 
 describe('WorkersMonitor', () => {
@@ -81,7 +44,7 @@ describe('WorkersMonitor', () => {
     using machine = new Machine();
     machine.run(700, { parent: 1, startTicks: 40_000, command: 'vllm serve Qwen/Qwen3-32B --port 8000' });
     machine.run(650, { parent: 700, startTicks: 41_000, name: 'VLLM::Worker (0)', command: 'VLLM::Worker_TP0' });
-    machine.procs([700]);
+    machine.procs([700], CGROUP);
     machine.procs([650, 0], `${CGROUP}/tp/0`);
     expect(await machine.worker()).toEqual({
       pid: 700,
@@ -108,13 +71,13 @@ describe('WorkersMonitor', () => {
   it("uses the cgroup's counters", async () => {
     using machine = new Machine();
     machine.run(7, {});
-    machine.procs([7]);
+    machine.procs([7], CGROUP);
     const count = (cpuUs: number, io: number): void =>
       machine.tree.write({
-        [`${CGROUP}/cpu.stat`]: `usage_usec ${cpuUs}\nuser_usec 0\n`,
-        [`${CGROUP}/memory.current`]: `${300 * MIB}\n`,
-        [`${CGROUP}/memory.stat`]: `anon 1\ninactive_file ${100 * MIB}\n`,
-        [`${CGROUP}/io.stat`]: `8:0 rbytes=${io} wbytes=${io / 2} rios=1\n`,
+        [`cgroup/${CGROUP}/cpu.stat`]: `usage_usec ${cpuUs}\nuser_usec 0\n`,
+        [`cgroup/${CGROUP}/memory.current`]: `${300 * MIB}\n`,
+        [`cgroup/${CGROUP}/memory.stat`]: `anon 1\ninactive_file ${100 * MIB}\n`,
+        [`cgroup/${CGROUP}/io.stat`]: `8:0 rbytes=${io} wbytes=${io / 2} rios=1\n`,
       });
     count(1_000_000, 0);
     expect(await machine.worker()).toMatchObject({ cpu_pct: null, rss_mb: 200, io_r_mb_s: null });
@@ -130,12 +93,12 @@ describe('WorkersMonitor', () => {
     machine.tree.write({ 'proc/7/status': memory, 'proc/8/status': memory });
     machine.run(7, { ticks: 100 });
     machine.run(8, { parent: 7, ticks: 90_000 });
-    machine.procs([7, 8]);
+    machine.procs([7, 8], CGROUP);
     expect(await machine.worker()).toMatchObject({ cpu_pct: null, rss_mb: 3 });
     machine.run(7, { ticks: 150 });
     machine.run(9, { parent: 7, ticks: 500_000 });
     machine.tree.remove('proc/8');
-    machine.procs([7, 8, 9]);
+    machine.procs([7, 8, 9], CGROUP);
     expect(await machine.worker(1000)).toMatchObject({ pids: [7, 8, 9], cpu_pct: 50, rss_mb: 1.5 });
     machine.run(9, { parent: 7, ticks: 500_025 });
     expect(await machine.worker(1000)).toMatchObject({ cpu_pct: 25 });
@@ -145,27 +108,27 @@ describe('WorkersMonitor', () => {
     using machine = new Machine();
     const io = (bytes: number): string => `read_bytes: ${bytes}\nwrite_bytes: ${bytes}\n`;
     machine.run(7, {});
-    machine.procs([7]);
+    machine.procs([7], CGROUP);
     machine.tree.write({ 'proc/7/io': io(0) });
     await machine.worker();
     machine.tree.write({ 'proc/7/io': io(MIB) });
     expect(await machine.worker(1000)).toMatchObject({ io_r_mb_s: 1, io_w_mb_s: 1 });
     machine.run(8, { parent: 7 });
-    machine.procs([7, 8]);
+    machine.procs([7, 8], CGROUP);
     expect(await machine.worker(1000)).toMatchObject({ io_r_mb_s: null, io_w_mb_s: null });
   });
 
   it('forgets a worker at once that has no process, or no cgroup', async () => {
     using machine = new Machine();
     machine.run(7, {});
-    machine.procs([7]);
-    machine.procs([7], 'cgroup/rbee.slice/vllm/8001');
+    machine.procs([7], CGROUP);
+    machine.procs([7], 'rbee.slice/vllm/8001');
     expect(await machine.workers()).toHaveLength(2);
-    machine.procs([]);
+    machine.procs([], CGROUP);
     expect((await machine.workers()).map(({ instance }) => instance)).toEqual(['8001']);
     machine.tree.remove('cgroup/rbee.slice/vllm/8001');
     expect(await machine.workers()).toEqual([]);
-    machine.procs([7]);
+    machine.procs([7], CGROUP);
     expect(await machine.worker()).toMatchObject({ cpu_pct: null });
   });
 
@@ -181,7 +144,7 @@ describe('WorkersMonitor', () => {
   it('follows a launcher that becomes the server', async () => {
     using machine = new Machine();
     machine.run(7, { startTicks: 99_000, name: 'bash', command: 'bash /opt/start' });
-    machine.procs([7]);
+    machine.procs([7], CGROUP);
     expect(await machine.worker()).toMatchObject({ engine: null, model: null });
     machine.run(7, { startTicks: 99_000, name: 'llama-server', command: 'llama-server -m /models/q4.gguf' });
     expect(await machine.worker(1000)).toMatchObject({ engine: 'llama.cpp', model: 'q4.gguf', uptime_s: 10 });
@@ -191,14 +154,14 @@ describe('WorkersMonitor', () => {
     using machine = new Machine();
     machine.run(7, { command: 'ollama serve' });
     machine.run(8, { parent: 7, command: 'ollama runner --model qwen3 --port 37771' });
-    machine.procs([7, 8], 'cgroup/rbee.slice/llm/11434');
+    machine.procs([7, 8], 'rbee.slice/llm/11434');
     expect(await machine.worker()).toMatchObject({ engine: 'ollama', model: 'qwen3', port: 11434 });
   });
 
   it('clips what a process says of itself, and cuts a command line without end', async () => {
     using machine = new Machine();
     machine.run(7, { command: `vllm serve ${'x'.repeat(500)} ${'y'.repeat(200_000)} --port 9` });
-    machine.procs([7], `cgroup/rbee.slice/${'g'.repeat(200)}/${'i'.repeat(255)}`);
+    machine.procs([7], `rbee.slice/${'g'.repeat(200)}/${'i'.repeat(255)}`);
     const worker = await machine.worker();
     expect(worker.model).toHaveLength(256);
     expect(worker).toMatchObject({ port: null, engine: 'vllm' });
@@ -209,11 +172,11 @@ describe('WorkersMonitor, state of a worker', () => {
   it('is starting until something listens on its port, and ready then', async () => {
     using machine = new Machine();
     machine.run(7, {});
-    machine.procs([7]);
+    machine.procs([7], CGROUP);
     expect((await machine.worker()).state).toBe('starting');
-    machine.listen(7, 8001);
+    machine.listening(7, [8001]);
     expect((await machine.worker(5000)).state).toBe('starting');
-    machine.listen(7, 8000);
+    machine.listening(7, [8000]);
     expect((await machine.worker(5000)).state).toBe('ready');
     machine.tree.remove('proc/7/net');
     expect((await machine.worker(1000)).state).toBe('ready');
@@ -223,7 +186,7 @@ describe('WorkersMonitor, state of a worker', () => {
     using machine = new Machine();
     machine.run(7, { state: 'Z' });
     machine.run(8, { parent: 7 });
-    machine.procs([7, 8]);
+    machine.procs([7, 8], CGROUP);
     expect(await machine.worker()).toMatchObject({ pid: 7, state: 'error' });
   });
 
@@ -231,20 +194,20 @@ describe('WorkersMonitor, state of a worker', () => {
     using machine = new Machine();
     machine.run(7, {});
     machine.run(8, { parent: 7, startTicks: 60_000 });
-    machine.procs([7, 8]);
-    machine.listen(7, 8000);
+    machine.procs([7, 8], CGROUP);
+    machine.listening(7, [8000]);
     expect((await machine.worker()).state).toBe('ready');
     machine.tree.remove('proc/7');
     machine.run(8, { parent: 1, startTicks: 60_000 });
-    machine.procs([8]);
+    machine.procs([8], CGROUP);
     expect(await machine.worker(1000)).toMatchObject({ pid: 8, state: 'error' });
   });
 
   it('starts over where a new process took the place of the main one', async () => {
     using machine = new Machine();
     machine.run(7, { command: 'vllm serve a' });
-    machine.procs([7]);
-    machine.listen(7, 8000);
+    machine.procs([7], CGROUP);
+    machine.listening(7, [8000]);
     expect(await machine.worker()).toMatchObject({ state: 'ready', model: 'a' });
     machine.tree.remove('proc/7');
     machine.run(7, { command: 'vllm serve b', startTicks: 99_900 });
@@ -253,7 +216,7 @@ describe('WorkersMonitor, state of a worker', () => {
 
   it('is an error where the main process ended while it was looked at', async () => {
     using machine = new Machine();
-    machine.procs([7, 8]);
+    machine.procs([7, 8], CGROUP);
     expect(await machine.worker()).toMatchObject({ pid: 7, pids: [7, 8], uptime_s: null, state: 'error' });
   });
 });
