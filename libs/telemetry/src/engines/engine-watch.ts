@@ -102,13 +102,15 @@ export class EngineWatch implements Disposable {
   /** What is known now. */
   observe(): EngineObservation {
     const nowMs = this.clock.monotonicMs();
-    const { reading, dialect, trouble } = this;
-    const has_answered = this.hasAnswered || trouble !== null ? this.hasAnswered : null;
+    const { reading, trouble } = this;
     const { model, metrics } = reading;
-    if (!this.isStale(nowMs))
-      return { has_answered, model, ...metrics, idle_s: reading.idleS(nowMs), error: this.lack() };
-    const kept = dialect.changesModel ? { model: null } : { model, context_max: metrics.context_max };
-    return { has_answered, ...NO_METRICS, ...kept, idle_s: null, error: trouble ?? this.lack() };
+    const has_answered = this.hasAnswered || trouble !== null ? this.hasAnswered : null;
+    if (this.isStale(nowMs)) {
+      // What a process has loaded stays what it was, though nobody can ask it.
+      const kept = this.dialect.changesModel ? { model: null } : { model, context_max: metrics.context_max };
+      return { has_answered, ...NO_METRICS, ...kept, idle_s: null, error: trouble ?? this.lack() };
+    }
+    return { has_answered, model, ...metrics, idle_s: reading.idleS(nowMs), error: this.lack() };
   }
 
   [Symbol.dispose](): void {
