@@ -123,7 +123,7 @@ describe('EnginesMonitor', () => {
     const at = bench();
     at.sees(server);
     for (let second = 0; second < 10; second++) expect((await at.readOne(1000)).requests_running).toBe(1);
-    expect(server.urls[0]).toContain('/metrics?name%5B%5D=vllm%3Anum_requests_running&name%5B%5D=vllm%3A');
+    expect(server.urls[0]).toContain('/metrics?name%5B%5D=vllm:num_requests_running&name%5B%5D=vllm:');
     expect(server.urls.filter((url) => url === '/metrics')).toEqual([]);
     byName = '';
     for (let second = 0; second < 10; second++) {

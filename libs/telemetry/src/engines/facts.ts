@@ -45,7 +45,7 @@ export const metricsQuestion = (names: Partial<MetricNames>, more: Partial<Quest
  * the server from writing hundreds of lines a second that nobody reads; one with several processes has none to give.
  */
 export function shortcutTo({ path, ...question }: Question, names: Partial<MetricNames>): Question {
-  const query = Object.values(names).flatMap((all) => all.map((name) => `name%5B%5D=${encodeURIComponent(name)}`));
+  const query = Object.values(names).flatMap((all) => all.map((name) => `name%5B%5D=${name}`));
   return { ...question, path: `${path}?${query.join('&')}`, isShortcut: true };
 }
 
