@@ -1,7 +1,7 @@
 // What it costs to ask 32 inference servers for their metrics once a second: the CPU time of this process alone, the
 // servers are another one. Side by side the whole monitor, and its request against `node:http` and `fetch`.
-// Prints, asserts nothing. Needs a build: `npm run build && node bench/engine-metrics.mjs [seconds] [kilobytes] [whole]`;
-// with `whole` the servers give all of their metrics whatever they are asked for, as one of several processes does.
+// Prints, asserts nothing. Needs a build:
+// `npm run build && node bench/engine-metrics.mjs [seconds] [kilobytes] [whole]`; with `whole` the servers give all of their metrics whatever they are asked for, as one of several processes does.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, createServer, request } from 'node:http';
@@ -100,21 +100,20 @@ async function main() {
   console.log(
     `${SERVERS} servers, ${bytes} bytes of metrics each, once a second for ${SECONDS} s, node ${process.version}`,
   );
-  const idle = await measure(() => Promise.resolve());
-  print('nothing', idle, idle);
   const monitor = new EnginesMonitor(sightings(ports), new SystemClock(), 1000);
-  print('the monitor', await measure(() => monitor.read()), idle);
+  print('the monitor', await measure(() => monitor.read()));
   monitor[Symbol.dispose]();
   const text = exposition();
   const [{ metrics }] = vllm.questions;
-  print('of that, parsing', await measure(() => ports.forEach(() => parsePrometheusText(text, metrics))), idle);
+  print('of that, parsing', await measure(() => ports.forEach(() => parsePrometheusText(text, metrics))));
   const connections = ports.map((port) => new LoopbackConnection(`http://127.0.0.1:${port}`, true));
-  print('requests alone', await measure(() => Promise.all(connections.map((each) => each.get('/metrics')))), idle);
+  print('requests alone', await measure(() => Promise.all(connections.map((each) => each.get('/metrics')))));
   for (const connection of connections) connection[Symbol.dispose]();
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  print('by node:http', await measure(() => Promise.all(ports.map((port) => byHttp(agent, port)))), idle);
+  print('by node:http', await measure(() => Promise.all(ports.map((port) => byHttp(agent, port)))));
   agent.destroy();
-  print('by fetch', await measure(() => Promise.all(ports.map(byFetch))), idle);
+  print('by fetch', await measure(() => Promise.all(ports.map(byFetch))));
+  print('nothing', await measure(() => Promise.resolve()));
   child.kill();
   process.exit();
 }
@@ -158,9 +157,10 @@ async function measure(round) {
   return (user + system) / 1000 / SECONDS;
 }
 
-function print(name, msPerS, idleMsPerS) {
-  const percent = ((msPerS - idleMsPerS) / 10).toFixed(2);
-  console.log(`${name.padEnd(18)} ${msPerS.toFixed(1).padStart(6)} ms/s ${percent.padStart(6)} % of a core`);
+function print(name, msPerS) {
+  console.log(
+    `${name.padEnd(18)} ${msPerS.toFixed(1).padStart(6)} ms/s ${(msPerS / 10).toFixed(2).padStart(6)} % of a core`,
+  );
 }
 
 if (process.send === undefined) await main();

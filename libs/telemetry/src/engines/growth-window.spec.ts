@@ -48,7 +48,20 @@ describe('GrowthWindow', () => {
   it('takes a series that appears as one that began at 0, and one that goes for a reset', () => {
     const window = new GrowthWindow<string>(0);
     window.take(new Map([['a', 5]]), 0);
-    expect(window.take(new Map([['a', 6], ['b', 2]]), 1000)?.by).toEqual(new Map([['a', 1], ['b', 2]])); // prettier-ignore
+    expect(
+      window.take(
+        new Map([
+          ['a', 6],
+          ['b', 2],
+        ]),
+        1000,
+      )?.by,
+    ).toEqual(
+      new Map([
+        ['a', 1],
+        ['b', 2],
+      ]),
+    );
     expect(window.take(new Map([['b', 3]]), 2000)).toBeNull();
   });
 });

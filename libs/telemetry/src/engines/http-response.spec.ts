@@ -22,7 +22,11 @@ describe('HttpResponse', () => {
   it.each<[string, string, HttpAnswer]>([
     ['a length', sized('hällo'), { status: 200, body: 'hällo', reusable: true }],
     ['a length of 0', sized(''), { status: 200, body: '', reusable: true }],
-    ['chunks', `${CHUNKED}5\r\nhello\r\n6;x=1\r\n\r\nwor\n\r\n2 \r\nld\r\n0\r\n\r\n`, { status: 200, body: 'hello\r\nwor\nld', reusable: true }], // prettier-ignore
+    [
+      'chunks',
+      `${CHUNKED}5\r\nhello\r\n6;x=1\r\n\r\nwor\n\r\n2 \r\nld\r\n0\r\n\r\n`,
+      { status: 200, body: 'hello\r\nwor\nld', reusable: true },
+    ],
     ['"Connection: close"', sized('a', 'connection: Close\r\n'), { status: 200, body: 'a', reusable: false }],
     ['HTTP/1.0', sized('a').replace('1.1', '1.0'), { status: 200, body: 'a', reusable: false }],
     ['no body', 'HTTP/1.1 204 No Content\r\n\r\n', { status: 204, body: '', reusable: true }],
@@ -72,7 +76,6 @@ describe('HttpResponse', () => {
       [`${OK}\r\n`, piece],
       [CHUNKED, chunk],
     ] as const) {
-      // prettier-ignore
       const response = new HttpResponse();
       response.push(Buffer.from(head));
       let bytes = 0;
@@ -100,7 +103,18 @@ describe('HttpResponse', () => {
   it('throws nothing but its own errors on random bytes', () => {
     let seed = 7;
     const random = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below;
-    const parts = ['HTTP/1.1 200 OK', '\r\n', '\r\n\r\n', 'content-length: ', 'transfer-encoding: chunked', '5', 'abc', '\u0000', ':', '0']; // prettier-ignore
+    const parts = [
+      'HTTP/1.1 200 OK',
+      '\r\n',
+      '\r\n\r\n',
+      'content-length: ',
+      'transfer-encoding: chunked',
+      '5',
+      'abc',
+      '\u0000',
+      ':',
+      '0',
+    ];
     for (let round = 0; round < 3000; round++) {
       const text = `HTTP/1.1 200 OK\r\n${Array.from({ length: random(12) }, () => parts[random(parts.length)]).join('')}`;
       try {

@@ -110,7 +110,7 @@ function closingQuote(text: string, from: number, end: number): number {
 const unescaped = (value: string): string =>
   value.includes('\\') ? value.replace(/\\(.)/g, (_, escaped: string) => (escaped === 'n' ? '\n' : escaped)) : value;
 
-/** As Go reads a float, which is how the format defines it; hexadecimal floats, which no exporter writes, are left out. */
+/** As Go reads a float, which is how the format defines it, but for hexadecimal ones, which no exporter writes. */
 function numberOf(word: string): number | undefined {
   if (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(word)) return Number(word);
   switch (word.toLowerCase().replace(/^\+/, '')) {

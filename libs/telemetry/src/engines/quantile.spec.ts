@@ -89,7 +89,6 @@ describe('quantileOf', () => {
       2,
     ],
   ])('%s', (_, buckets, share, value) => {
-    // prettier-ignore
     expect(quantileOf(new Map(buckets), share)).toBe(value);
   });
 });
