@@ -1,7 +1,8 @@
 // What it costs to ask 32 inference servers for their metrics once a second: the CPU time of this process alone, the
 // servers are another one. Side by side the whole monitor, and its request against `node:http` and `fetch`.
 // Prints, asserts nothing. Needs a build:
-// `npm run build && node bench/engine-metrics.mjs [seconds] [kilobytes] [whole]`; with `whole` the servers give all of their metrics whatever they are asked for, as one of several processes does.
+// `npm run build && node bench/engine-metrics.mjs [seconds] [kilobytes] [whole]`. With `whole` the servers give
+// all of their metrics whatever they are asked for, as one of several processes does.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, createServer, request } from 'node:http';

@@ -116,7 +116,8 @@ describe('HttpResponse', () => {
       '0',
     ];
     for (let round = 0; round < 3000; round++) {
-      const text = `HTTP/1.1 200 OK\r\n${Array.from({ length: random(12) }, () => parts[random(parts.length)]).join('')}`;
+      const rest = Array.from({ length: random(12) }, () => parts[random(parts.length)]).join('');
+      const text = `HTTP/1.1 200 OK\r\n${rest}`;
       try {
         read(text, 1 + random(9));
       } catch (error) {
