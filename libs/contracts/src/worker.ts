@@ -28,12 +28,15 @@ export interface ContainerReading {
 export interface EngineMetrics {
   readonly requests_running: number | null;
   readonly requests_waiting: number | null;
-  /** Generated, over all requests. */
+  /**
+   * Generated, over all requests: since its answer before, or over a minute where the engine counts the tokens of a
+   * request when the request ends.
+   */
   readonly tokens_per_s: number | null;
-  /** Read as prompts, over all requests. */
+  /** Read as prompts, over all requests, as `tokens_per_s`. */
   readonly prompt_tokens_per_s: number | null;
   readonly kv_cache_pct: number | null;
-  /** Time to the first token, over the requests since the sample before that had any. */
+  /** Time to the first token, over the requests of the last minute; `null` where there were none. */
   readonly ttft_ms_p50: number | null;
   readonly ttft_ms_p95: number | null;
   /** Tokens that one request may have. */

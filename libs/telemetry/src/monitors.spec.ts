@@ -39,11 +39,22 @@ describe('createMonitors', () => {
       'workers',
       'nvidia',
       'drm',
+      'engines',
+    ]);
+  });
+
+  it('asks no inference server where that is turned off', () => {
+    const settings = { ...config('/no/such/proc'), engineMetrics: false };
+    expect(createMonitors(settings, new SystemClock()).map(({ name }) => name)).toEqual([
+      'machine',
+      'workers',
+      'nvidia',
+      'graphics',
     ]);
   });
 
   it('has one for the whole machine where there is no /proc', () => {
-    expect(names('/no/such/proc')).toEqual(['machine', 'workers', 'nvidia', 'graphics']);
+    expect(names('/no/such/proc')).toEqual(['machine', 'workers', 'nvidia', 'graphics', 'engines']);
   });
 });
 

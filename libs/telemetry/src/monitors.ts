@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Clock } from '#service-kit';
 
 import { otherGpuMonitor } from './drm/other-gpus.js';
+import { EnginesMonitor } from './engines/engines.monitor.js';
 import { cpuTemperatureMonitor } from './machine/cpu-temperature.monitor.js';
 import { cpuMonitor } from './machine/cpu.monitor.js';
 import { diskMonitor } from './machine/disk.monitor.js';
@@ -53,6 +54,7 @@ export function createMonitors(config: TelemetryConfig, clock: Clock): readonly 
     new WorkersMonitor(config, clock, sightings, config.intervalMs),
     new NvidiaMonitor(config.nvidiaSmi, clock, sightings),
     otherGpuMonitor(config, clock, sightings),
+    ...(config.engineMetrics ? [new EnginesMonitor(sightings, clock, config.intervalMs)] : []),
   ];
 }
 

@@ -44,7 +44,7 @@ function answer({ url }, reply) {
   if (response?.hangs) return;
   const { status = 200, type = 'application/json', body = '' } = response ?? { status: 404 };
   reply.writeHead(status, { 'content-type': type });
-  reply.end(body);
+  reply.end(body.replace(/\{counts:([\d.]+)\}/g, (_, perSecond) => String(Math.floor(perSecond * process.uptime()))));
 }
 
 function show(words) {

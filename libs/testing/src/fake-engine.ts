@@ -10,6 +10,7 @@ export interface FakeEngineResponse {
   readonly status?: number;
   /** JSON where left out. */
   readonly type?: string;
+  /** `{counts:90}` stands for a counter that grows by 90 a second. */
   readonly body?: string;
   readonly hangs?: boolean;
 }

@@ -17,6 +17,7 @@ export {
   UHD_770,
   VIRTIO_GPU,
 } from './drm-trees.js';
+export { engineCapture } from './engine-capture.js';
 export { eventually } from './eventually.js';
 export { FakeEngine, type FakeEngineOptions, type FakeEngineResponse } from './fake-engine.js';
 export { FakeHive, type FakeHiveOptions } from './fake-hive.js';
