@@ -26,5 +26,5 @@ export function drivenCards(sysRoot: string): readonly string[] {
 
 /** "00000000:0A:00.0" is "0000:0a:00.0" in `/sys`: lower case, and the domain in at least four digits. */
 function kernelSpelling(address: string): string {
-  return address.replace(/^0{1,4}(?=[\da-f]{4}:)/i, '').toLowerCase();
+  return address.replace(/^0+(?=[\da-f]{4,}:)/i, '').toLowerCase();
 }
