@@ -17,7 +17,7 @@ export interface NvmlOptions extends SessionOptions {
   /** What the dynamic linker is asked for, usually `libnvidia-ml.so.1`, or a path. */
   readonly library: string;
   /** The operating system's LD_LIBRARY_PATH. */
-  readonly libraryPath?: string;
+  readonly libraryPath: string;
 }
 
 /**
@@ -29,6 +29,12 @@ export interface NvmlOptions extends SessionOptions {
  * together with the driver. That takes some 50 ms of a core, so whoever reads after a failure should take their time.
  */
 export class NvmlBackend implements NvidiaBackend {
+  /**
+   * Until the thread that was ended last is gone. Of the whole process, as NVML is: initialized again before it was
+   * shut down it would not look for cards, and a shutdown that hangs must not be joined by a second thread.
+   */
+  private static ending: Promise<void> = Promise.resolve();
+
   readonly name = 'nvml';
   private readonly cards: CardMemory = new Map();
   private thread: NativeThread | undefined;
@@ -61,6 +67,7 @@ export class NvmlBackend implements NvidiaBackend {
   }
 
   private async readOnce(): Promise<readonly GpuObservation[] | 'changed'> {
+    await NvmlBackend.ending;
     this.thread ??= new NativeThread({
       library: this.options.library,
       missingCode: NVML.FUNCTION_NOT_FOUND,
@@ -74,15 +81,16 @@ export class NvmlBackend implements NvidiaBackend {
   private async close(): Promise<void> {
     const { thread } = this;
     this.thread = this.session = undefined;
+    if (thread === undefined) return;
     const plan = new CallPlan();
     plan.call('nvmlShutdown', '', []);
-    await thread?.end(plan);
+    NvmlBackend.ending = Promise.all([NvmlBackend.ending, thread.end(plan)]).then(() => undefined);
+    await NvmlBackend.ending;
   }
 
   private find(): boolean {
     if (this.clock.monotonicMs() - this.missingSinceMs < SEARCH_AGAIN_MS) return false;
-    const { library, libraryPath = process.env['LD_LIBRARY_PATH'] ?? '' } = this.options;
-    const there = libraryIsThere(library, libraryPath);
+    const there = libraryIsThere(this.options.library, this.options.libraryPath);
     this.missingSinceMs = there ? -Infinity : this.clock.monotonicMs();
     return there;
   }
