@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
 import { TempTree } from '#testing';
 
-import { drivenCards, isAsleep } from './runtime-status.js';
+import { drivenCards, isAsleep, maySleep } from './runtime-status.js';
 
 describe('the power state of a card', () => {
   let sys: TempTree;
@@ -35,6 +35,17 @@ describe('the power state of a card', () => {
     expect(isAsleep(sys.root, '0000:0a:00.0')).toBe(true);
     expect(isAsleep(sys.root, '00010000:01:00.0')).toBe(true);
     expect(isAsleep(sys.root, '00000000:01:00.0')).toBe(false);
+  });
+
+  it.each([
+    ['auto\n', '1200\n', true],
+    ['auto\n', '0\n', false],
+    ['on\n', '1200\n', false],
+    ['', '', false],
+  ])('takes %j and %j ms asleep for a card that may sleep: %s', (control, slept, may) => {
+    const power = 'bus/pci/devices/0000:1b:00.0/power';
+    sys.write({ [`${power}/control`]: control, [`${power}/runtime_suspended_time`]: slept });
+    expect(maySleep(sys.root, '00000000:1B:00.0')).toBe(may);
   });
 
   it('lists the cards of the driver, and nothing else that is in its folder', () => {

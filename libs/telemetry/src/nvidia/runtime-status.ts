@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import { pciAddress } from '../gpu-order.js';
-import { tryList, tryReadKernelFile } from '../kernel-files.js';
+import { kernelNumber, tryList, tryReadKernelFile } from '../kernel-files.js';
 
 /** More than any machine has. */
 const CARDS_MAX = 256;
@@ -13,6 +13,16 @@ const CARDS_MAX = 256;
 export function isAsleep(sysRoot: string, address: string): boolean {
   const path = join(sysRoot, 'bus/pci/devices', kernelSpelling(address), 'power/runtime_status');
   return /^suspend(ed|ing)\n?$/.test(tryReadKernelFile(path) ?? '');
+}
+
+/**
+ * Whether the kernel may switch the card off when nobody holds it open, and has done so before: many a card is allowed
+ * to sleep whose driver never lets it.
+ */
+export function maySleep(sysRoot: string, address: string): boolean {
+  const power = join(sysRoot, 'bus/pci/devices', kernelSpelling(address), 'power');
+  const sleptMs = kernelNumber(tryReadKernelFile(join(power, 'runtime_suspended_time'))?.trim());
+  return tryReadKernelFile(join(power, 'control'))?.trim() === 'auto' && (sleptMs ?? 0) > 0;
 }
 
 /** The cards that NVIDIA's kernel driver holds, awake or not; none where the machine has no PCI bus, as under WSL. */

@@ -5,6 +5,7 @@ import type { NvidiaBackend } from '../nvidia-backend.js';
 import { CallPlan } from './call-plan.js';
 import type { CardMemory } from './card-search.js';
 import { libraryIsThere } from './find-library.js';
+import { IdleCards } from './idle-cards.js';
 import { NativeThread } from './native-thread.js';
 import { FINAL_CODES, NOT_MADE, NVML } from './nvml-h.js';
 import { NvmlSession, type SessionOptions } from './nvml-session.js';
@@ -39,23 +40,25 @@ export class NvmlBackend implements NvidiaBackend {
   private readonly cards: CardMemory = new Map();
   private thread: NativeThread | undefined;
   private session: NvmlSession | undefined;
+  private readonly idle: IdleCards;
   private missingSinceMs = -Infinity;
 
   constructor(
     private readonly options: NvmlOptions,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.idle = new IdleCards(options.sysRoot, clock);
+  }
 
   /** Takes no signal: what hangs in the driver can't be ended. Rejects with NVML's or the linker's own words. */
   async read(): Promise<readonly GpuObservation[] | 'absent'> {
+    const left = this.idle.leftAlone();
+    if (left !== undefined) return left;
     if (this.thread === undefined && !this.find()) return 'absent';
     try {
-      const gpus = await this.readOnce();
-      if (gpus !== 'changed') return gpus;
-      await this.close();
-      const again = await this.readOnce();
-      if (again !== 'changed') return again;
-      throw new Error('NVML: the cards change faster than they can be read');
+      const gpus = await this.readAll();
+      if (this.idle.mayBeLeft(gpus)) await this.close();
+      return gpus;
     } catch (error) {
       await this.close();
       throw error;
@@ -64,6 +67,15 @@ export class NvmlBackend implements NvidiaBackend {
 
   [Symbol.dispose](): void {
     void this.close();
+  }
+
+  private async readAll(): Promise<readonly GpuObservation[]> {
+    const gpus = await this.readOnce();
+    if (gpus !== 'changed') return gpus;
+    await this.close();
+    const again = await this.readOnce();
+    if (again !== 'changed') return again;
+    throw new Error('NVML: the cards change faster than they can be read');
   }
 
   private async readOnce(): Promise<readonly GpuObservation[] | 'changed'> {

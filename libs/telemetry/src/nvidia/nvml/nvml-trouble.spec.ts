@@ -129,6 +129,37 @@ suite(`NvmlBackend in trouble${NvmlStub.hasCompiler ? '' : ' (skipped: no C comp
       ]);
       expect(stub.calls().filter((call) => call.startsWith('1 '))).toEqual([]);
     });
+
+    it('lets go of cards that have nothing to do, so that one that may sleep falls asleep', async () => {
+      const power = 'bus/pci/devices/0000:1b:00.0/power';
+      const idle = { utilization: '0 0', compute: [], graphics: [`99:${4 * 1024 * 1024}`] };
+      sys.write({ [`${power}/control`]: 'auto\n', [`${power}/runtime_suspended_time`]: '1200\n' });
+      sys.write({ [`${power}/runtime_status`]: 'active\n', 'bus/pci/drivers/nvidia/0000:1b:00.0/': '' });
+      stub.play([card(idle)]);
+      await read();
+      clock.advance(29_000);
+      await read();
+      expect(threadCount()).toBe(threads + 1);
+      expect(await readLater()).toMatchObject([{ state: 'ok', temp_c: 64 }]);
+      expect(threadCount()).toBe(threads);
+      expect(await readLater()).toMatchObject([{ state: 'ok', temp_c: 64, ageMs: 1000 }]);
+      sys.write({ [`${power}/runtime_status`]: 'suspended\n' });
+      expect(await readLater()).toMatchObject([{ state: 'asleep', temp_c: null, uuid: 'GPU-1111' }]);
+      sys.write({ [`${power}/runtime_status`]: 'active\n' });
+      stub.play([card()]);
+      clock.advance(30_000);
+      const [woken] = await read();
+      expect(woken).toMatchObject({ state: 'ok', util_pct: 97 });
+      expect(woken?.ageMs).toBeUndefined();
+    });
+
+    it('never lets go of cards that do not sleep', async () => {
+      stub.play([card({ utilization: '0 0', compute: [], graphics: [] })]);
+      await read();
+      clock.advance(60_000);
+      await read();
+      expect(threadCount()).toBe(threads + 1);
+    });
   });
 
   describe('failure', () => {
