@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 
 import type { CallPlan, PlanMessage } from './call-plan.js';
@@ -30,6 +31,11 @@ interface Waiting {
 
 /** It holds one list of calls: with the defaults of Node it would take what the hive itself does. */
 const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1, stackSizeMb: 1 };
+/**
+ * A new thread puts V8's factor back to 2, for the whole process: the young generation of the hive, which its `main`
+ * keeps small with this, would grow to 16 MiB and stay so.
+ */
+const KEEP_YOUNG_GENERATION = '--semi-space-growth-factor=1';
 /** How long a process that failed has to say why before the stuck thread's process is ended by force, in s. */
 const LAST_WORDS_S = 1;
 
@@ -51,6 +57,7 @@ export class NativeThread {
       execArgv: [],
     });
     this.worker.unref();
+    this.worker.once('online', () => setFlagsFromString(KEEP_YOUNG_GENERATION));
     process.on('exit', this.leave);
     this.worker.on('message', (answer: unknown) => this.settle(({ resolve }) => resolve(answer)));
     this.worker.on('error', (error: Error) => this.fail(error));
