@@ -77,7 +77,7 @@ function askVersion(
     return new Map(
       places.map((at) => [
         plan.memory.getUint32(at + layout.pid, true),
-        wholeMib(plan.memory.getBigUint64(at + layout.used, true)),
+        heldMib(plan.memory.getBigUint64(at + layout.used, true)),
       ]),
     );
   };
@@ -88,7 +88,7 @@ export function growTo(room: ListRoom, needed: number): void {
   if (needed <= LIST_MAX) room.entries = Math.min(LIST_MAX, Math.max(room.entries, needed) * 2);
 }
 
-function wholeMib(bytes: bigint): number | null {
+function heldMib(bytes: bigint): number | null {
   return bytes === NOT_AVAILABLE ? null : Number(bytes / BigInt(MIB));
 }
 
