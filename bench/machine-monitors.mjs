@@ -22,6 +22,7 @@ const config = {
   cgroupSlice: 'rbee.slice',
   gpuBackend: 'auto',
   nvidiaSmi: undefined,
+  path: '',
   nvmlLibrary: 'libnvidia-ml.so.1',
   pcieThroughput: false,
   engineMetrics: true,

@@ -15,6 +15,7 @@ const config = (procRoot: string): TelemetryConfig => ({
   cgroupSlice: 'rbee.slice',
   gpuBackend: 'auto',
   nvidiaSmi: undefined,
+  path: '',
   nvmlLibrary: 'libnvidia-ml.so.1',
   pcieThroughput: false,
   engineMetrics: true,
@@ -51,7 +52,12 @@ describe('a sample of this machine', () => {
     using fake = new FakeNvidiaSmi('made-h100-v13');
     using cgroup = new TempTree({ 'rbee.slice/llm/8080/cgroup.procs': `${process.pid}\n` });
     const clock = new SystemClock();
-    const settings = { ...config('/proc'), cgroupRoot: cgroup.root, nvidiaSmi: fake.path };
+    const settings = {
+      ...config('/proc'),
+      cgroupRoot: cgroup.root,
+      gpuBackend: 'nvidia-smi' as const,
+      nvidiaSmi: fake.path,
+    };
     const runners = createMonitors(settings, clock).map((monitor) => new MonitorRunner(monitor, clock, 60_000));
     try {
       await Promise.all(runners.map((runner) => runner.start()));

@@ -13,6 +13,7 @@ import { portableMachineMonitor } from './machine/portable-machine.monitor.js';
 import { pressureMonitor } from './machine/pressure.monitor.js';
 import { uptimeMonitor } from './machine/uptime.monitor.js';
 import type { Monitor } from './monitor.js';
+import { nvidiaSources } from './nvidia/nvidia-backends.js';
 import { NvidiaMonitor } from './nvidia/nvidia.monitor.js';
 import { Sightings } from './sightings.js';
 import { WorkersMonitor } from './workers/workers.monitor.js';
@@ -34,6 +35,8 @@ export interface TelemetryConfig {
   readonly gpuBackend: GpuBackend;
   /** The executable, under any name; undefined looks for `nvidia-smi` on the PATH. */
   readonly nvidiaSmi: string | undefined;
+  /** Where programs are looked for: the operating system's PATH. */
+  readonly path: string;
   /** What the dynamic linker is asked for, usually `libnvidia-ml.so.1`. */
   readonly nvmlLibrary: string;
   /** PCIe throughput takes the driver tens of ms a card, so it is read only on request. */
@@ -47,10 +50,11 @@ export interface TelemetryConfig {
 /** Every sensor of a hive, in reading order: a new one is one file and one line here. */
 export function createMonitors(config: TelemetryConfig, clock: Clock): readonly Monitor[] {
   const sightings = new Sightings();
+  const nvidia = nvidiaSources(config, clock);
   return [
     ...machineMonitors(config, clock),
     new WorkersMonitor(config, clock, sightings, config.intervalMs),
-    new NvidiaMonitor(config.nvidiaSmi, clock, sightings),
+    ...(nvidia === undefined ? [] : [new NvidiaMonitor(nvidia, clock, sightings)]),
   ];
 }
 

@@ -2,7 +2,7 @@ export { BlackHole } from './black-hole.js';
 export { eventually } from './eventually.js';
 export { FakeHive, type FakeHiveOptions } from './fake-hive.js';
 export { type CallbackAnswer, FakeQueen } from './fake-queen.js';
-export { FakeNvidiaSmi, nvidiaSmiCapture } from './fake-nvidia-smi.js';
+export { FakeNvidiaSmi, nvidiaSmiCapture, type SmiPurpose } from './fake-nvidia-smi.js';
 export { LightHive } from './light-hive.js';
 export { ManualClock } from './manual-clock.js';
 export { sampleGpu, sampleTelemetry, sampleWorker } from './sample-telemetry.js';

@@ -35,6 +35,8 @@ export interface HiveConfig {
   readonly gpuBackend: GpuBackend;
   /** Path of the `nvidia-smi` to run; the one on the PATH if undefined. */
   readonly nvidiaSmi: string | undefined;
+  /** The operating system's PATH. */
+  readonly path: string;
   readonly nvmlLibrary: string;
   readonly pcieThroughput: boolean;
   readonly engineMetrics: boolean;
@@ -132,6 +134,12 @@ const SETTINGS: Settings<HiveConfig> = {
     help: 'path of nvidia-smi',
     fallback: undefined,
     shownDefault: 'nvidia-smi on the PATH',
+  }),
+  path: textSetting({
+    env: 'PATH',
+    flag: 'path',
+    help: 'folders in which nvidia-smi is looked for',
+    fallback: '/usr/local/bin:/usr/bin:/bin',
   }),
 };
 

@@ -1,106 +1,107 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, mkdirSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 import { describe, expect, it } from '@jest/globals';
 
-import { eventually, FakeNvidiaSmi, ManualClock, TempTree } from '#testing';
+import { eventually, FakeNvidiaSmi, TempTree } from '#testing';
 
-import { Sightings } from '../sightings.js';
 import { NVIDIA_SMI_PROGRAM } from './nvidia-smi-program.js';
-import { NvidiaMonitor } from './nvidia.monitor.js';
+import { NvidiaSmiXmlBackend } from './nvidia-smi-xml.backend.js';
 
-const clock = new ManualClock();
+const backendOf = (nvidiaSmi: string | undefined, path = ''): NvidiaSmiXmlBackend =>
+  new NvidiaSmiXmlBackend({ nvidiaSmi, path });
 
-function readOnce(monitor: NvidiaMonitor, signal = AbortSignal.timeout(10_000)): ReturnType<NvidiaMonitor['read']> {
-  return monitor.read(signal);
-}
+const readOnce = (
+  backend: NvidiaSmiXmlBackend,
+  signal = AbortSignal.timeout(10_000),
+): ReturnType<NvidiaSmiXmlBackend['read']> => backend.read(signal);
 
-describe('NvidiaMonitor', () => {
+describe('NvidiaSmiXmlBackend', () => {
   it('reads the GPUs, whatever the executable is called, and goes on with one helper', async () => {
     using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
+    using backend = backendOf(fake.path);
     for (let reading = 1; reading <= 3; reading++) {
-      expect(await readOnce(monitor)).toMatchObject({ gpus: [{ name: 'Tesla T4', vram_used_mb: 1032 }] });
+      expect(await readOnce(backend)).toMatchObject([{ name: 'Tesla T4', vram_used_mb: 1032 }]);
     }
     expect(fake.runs()).toEqual({ started: 3, overlapped: 0 });
   });
 
   it.each(['fail', 'fail-stderr'])('tells why nvidia-smi failed, said by %s, and recovers', async (mode) => {
     using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
+    using backend = backendOf(fake.path);
     const words = "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.";
     fake.behave(`${mode} ${words}`);
-    await expect(readOnce(monitor)).rejects.toThrow(words);
+    await expect(readOnce(backend)).rejects.toThrow(words);
     fake.behave('play');
-    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ state: 'ok' }] });
+    expect(await readOnce(backend)).toMatchObject([{ state: 'ok' }]);
   });
 
   it('does not take words on stderr for a failure', async () => {
     using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
+    using backend = backendOf(fake.path);
     fake.behave('noise WARNING: infoROM is corrupted at gpu 0000:00:1E.0');
-    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ vram_used_mb: 1032 }] });
+    expect(await readOnce(backend)).toMatchObject([{ vram_used_mb: 1032 }]);
   });
 
   it('takes a complete answer whatever the exit code, as that of a card whose infoROM is corrupted', async () => {
     using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
+    using backend = backendOf(fake.path);
     fake.behave('exit 14');
-    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ vram_used_mb: 1032 }] });
+    expect(await readOnce(backend)).toMatchObject([{ vram_used_mb: 1032 }]);
   });
 
   it('reads an answer of more than 1 MiB', async () => {
     using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
+    using backend = backendOf(fake.path);
     fake.behave('large');
-    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ vram_used_mb: 1032 }] });
+    expect(await readOnce(backend)).toMatchObject([{ vram_used_mb: 1032 }]);
   });
 
   it('rejects half an answer and recovers', async () => {
     using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
+    using backend = backendOf(fake.path);
     fake.behave('truncated');
-    await expect(readOnce(monitor)).rejects.toThrow(/unclosed/i);
+    await expect(readOnce(backend)).rejects.toThrow(/unclosed/i);
     fake.behave('play');
-    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ vram_used_mb: 1032 }] });
+    expect(await readOnce(backend)).toMatchObject([{ vram_used_mb: 1032 }]);
   });
 
   it('leaves everything unknown where the driver says [N/A] to all', async () => {
     using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
+    using backend = backendOf(fake.path);
     fake.behave('unknown');
-    expect(await readOnce(monitor)).toMatchObject({
-      gpus: [{ uuid: null, vram_used_mb: null, util_pct: null, ecc_errors: null, processes: null }],
-    });
+    expect(await readOnce(backend)).toMatchObject([
+      { uuid: null, vram_used_mb: null, util_pct: null, ecc_errors: null, processes: null },
+    ]);
   });
 
   it('kills a run that hangs, leaves nothing behind, and never starts a second beside it', async () => {
     using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
+    using backend = backendOf(fake.path);
     for (let reading = 1; reading <= 2; reading++) {
       fake.behave('hang');
       const abort = new AbortController();
-      const hung = readOnce(monitor, abort.signal);
+      const hung = readOnce(backend, abort.signal);
       await eventually('it hangs', () => fake.alive().length === 1);
       abort.abort();
       await expect(hung).rejects.toMatchObject({ name: 'AbortError' });
       await eventually('it is gone', () => fake.alive().length === 0);
       fake.behave('play');
-      expect(await readOnce(monitor)).toMatchObject({ gpus: [{ vram_used_mb: 1032 }] });
+      expect(await readOnce(backend)).toMatchObject([{ vram_used_mb: 1032 }]);
     }
     expect(fake.runs()).toEqual({ started: 4, overlapped: 0 });
   });
 
   it('ends everything when it is disposed of while it reads', async () => {
     using fake = new FakeNvidiaSmi('tesla-t4');
-    const monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
+    const backend = backendOf(fake.path);
     fake.behave('hang');
-    const hung = readOnce(monitor);
+    const hung = readOnce(backend);
     await eventually('it hangs', () => fake.alive().length === 1);
-    monitor[Symbol.dispose]();
+    backend[Symbol.dispose]();
     await expect(hung).rejects.toThrow('the helper of nvidia-smi ended (SIGKILL)');
     await eventually('it is gone', () => fake.alive().length === 0);
   });
@@ -108,37 +109,15 @@ describe('NvidiaMonitor', () => {
   it('says which setting is no executable', async () => {
     using tree = new TempTree({ 'plain-file': '#!/bin/sh\n' });
     for (const path of [join(tree.root, 'missing'), join(tree.root, 'plain-file'), tree.root]) {
-      using monitor = new NvidiaMonitor(path, clock, new Sightings());
-      await expect(readOnce(monitor)).rejects.toThrow(`${path} is not an executable file`);
+      using backend = backendOf(path);
+      await expect(readOnce(backend)).rejects.toThrow(`${path} is not an executable file`);
     }
   });
 
-  it('keeps a GPU in sight that the driver no longer lists, as lost', async () => {
-    using fake = new FakeNvidiaSmi('rtx-3080-v12');
-    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
-    await readOnce(monitor);
-    fake.play('quadro-p400');
-    expect(await readOnce(monitor)).toMatchObject({
-      gpus: [
-        { name: 'Quadro P400', state: 'ok', vram_used_mb: 0 },
-        { name: 'NVIDIA GeForce RTX 3080', state: 'lost', vram_used_mb: null, processes: null },
-      ],
-    });
-  });
-});
-
-describe('NvidiaMonitor without a path', () => {
-  it('is absent without nvidia-smi on the PATH, and looks again only after a minute', async () => {
-    using fake = new FakeNvidiaSmi('tesla-t4');
+  it('is absent without nvidia-smi on the PATH', async () => {
     using tree = new TempTree({ 'bin/': '' });
-    const time = new ManualClock();
-    using monitor = new NvidiaMonitor(undefined, time, new Sightings(), `:/no/such/folder:${tree.root}/bin`);
-    expect(await readOnce(monitor)).toBe('absent');
-    symlinkSync(fake.path, join(tree.root, 'bin/nvidia-smi'));
-    time.advance(59_000);
-    expect(await readOnce(monitor)).toBe('absent');
-    time.advance(1_000);
-    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ state: 'ok' }] });
+    using backend = backendOf(undefined, `:/no/such/folder:${tree.root}/bin`);
+    expect(await readOnce(backend)).toBe('absent');
   });
 });
 
@@ -170,10 +149,10 @@ describe('a process that does not end after SIGKILL', () => {
 
   onFreezer(`is not joined by a second one${reason}`, async () => {
     using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
+    using backend = backendOf(fake.path);
     fake.behave('hang');
     const abort = new AbortController();
-    const hung = readOnce(monitor, abort.signal);
+    const hung = readOnce(backend, abort.signal);
     const [pid] = await eventually('it hangs', () => (fake.alive().length === 1 ? fake.alive() : undefined));
     const freezer = join(FREEZERS, `apiary-test-${process.pid}`);
     mkdirSync(freezer);
@@ -183,14 +162,14 @@ describe('a process that does not end after SIGKILL', () => {
       abort.abort();
       await expect(hung).rejects.toMatchObject({ name: 'AbortError' });
       fake.behave('play');
-      await expect(readOnce(monitor, AbortSignal.timeout(700))).rejects.toThrow(
+      await expect(readOnce(backend, AbortSignal.timeout(700))).rejects.toThrow(
         /^wedged: nvidia-smi .* after SIGKILL$/,
       );
       expect(fake.runs()).toEqual({ started: 1, overlapped: 0 });
     } finally {
       writeFileSync(join(freezer, 'freezer.state'), 'THAWED');
     }
-    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ state: 'ok' }] });
+    expect(await readOnce(backend)).toMatchObject([{ state: 'ok' }]);
     expect(fake.runs()).toEqual({ started: 2, overlapped: 0 });
     await eventually('the freezer is removed', () => (rmdirSync(freezer), true));
   });
