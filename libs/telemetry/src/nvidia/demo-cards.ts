@@ -21,7 +21,7 @@ const XID_ROW_REMAPPING = 63;
 /** The card whose memory errs is corrected that often. */
 const CORRECTED_EVERY_S = 90;
 /** Above this the hardware itself slows a card down. */
-const SLOWDOWN_C = 86;
+const SLOWDOWN_C = 87;
 
 /** One card of the demonstration. */
 export interface DemoCard {
