@@ -83,7 +83,8 @@ export class NvidiaSmiStream implements Disposable {
 
   private fresh(): SmiSet | undefined {
     const ageMs = this.clock.monotonicMs() - (this.latest?.atMs ?? -Infinity);
-    return ageMs <= this.intervalMs * FRESH_INTERVALS ? this.latest : undefined;
+    // What ended by itself has failed, however good its last words: one that only ever lives for one tick must not pass.
+    return this.run !== undefined && ageMs <= this.intervalMs * FRESH_INTERVALS ? this.latest : undefined;
   }
 
   private async start(executable: string, signal: AbortSignal): Promise<void> {

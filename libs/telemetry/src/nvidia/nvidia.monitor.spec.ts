@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { afterEach, describe, expect, it } from '@jest/globals';
 
-import { SystemClock } from '#service-kit';
+import { type Clock, SystemClock } from '#service-kit';
 import { eventually, FakeNvidiaSmi, ManualClock, TempTree } from '#testing';
 
 import { composeSample } from '../compose-sample.js';
@@ -46,7 +46,7 @@ const config = (changes: Partial<TelemetryConfig>): TelemetryConfig => ({
 function monitorOf(
   changes: Partial<TelemetryConfig>,
   kmsg?: string,
-  clock = new SystemClock() as ManualClock | SystemClock,
+  clock: Clock = new SystemClock(),
   sightings = new Sightings(),
 ): NvidiaMonitor {
   const sources = nvidiaSources(config(changes), clock);

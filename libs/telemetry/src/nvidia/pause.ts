@@ -4,7 +4,10 @@ import type { Clock } from '#service-kit';
 export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    const timer = clock.scheduler.schedule(() => (signal.removeEventListener('abort', onAbort), resolve()), ms);
+    const timer = clock.scheduler.schedule(() => {
+      signal.removeEventListener('abort', onAbort);
+      resolve();
+    }, ms);
     const onAbort = (): void => {
       timer.unsubscribe();
       reject(signal.reason as Error);

@@ -29,10 +29,7 @@ export class SmiProcess implements Disposable {
     this.child.stdout?.setEncoding('utf8').on('data', onText);
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => this.say(text));
     this.child.stdin?.on('error', () => undefined);
-    this.ended = new Promise((resolve) => {
-      this.child.once('close', (code) => resolve(code));
-      this.child.once('error', (error) => (this.say(error.message), resolve(null)));
-    }).then((code) => (this.finish(), code as number | null));
+    this.ended = this.end().finally(() => this.finish());
     // The waiting shell is all that is left of the group.
     this.child.once('exit', () => signalGroup(this.child.pid, 'SIGKILL'));
   }
@@ -67,6 +64,16 @@ export class SmiProcess implements Disposable {
   [Symbol.dispose](): void {
     if (!this.over) signalGroup(this.child.pid, 'SIGKILL');
     this.finish();
+  }
+
+  private end(): Promise<number | null> {
+    return new Promise((resolve) => {
+      this.child.once('close', (code) => resolve(code));
+      this.child.once('error', (error) => {
+        this.say(error.message);
+        resolve(null);
+      });
+    });
   }
 
   private finish(): void {
