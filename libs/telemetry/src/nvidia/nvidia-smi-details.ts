@@ -35,6 +35,7 @@ export class NvidiaSmiDetails implements Disposable {
   private extras: Told<ReadonlyMap<string, XmlExtras>> | undefined;
   private former: SmiProcess | undefined;
   private abort: AbortController | undefined;
+  private readonly closing = new AbortController();
   private appsTriedMs = -Infinity;
   private xmlTriedMs = -Infinity;
   /** The memory in use when processes were last asked for: where it has changed, they may have. */
@@ -55,7 +56,7 @@ export class NvidiaSmiDetails implements Disposable {
 
   /** Starts what is due, unless a run is under way. Waits for nothing and never throws. */
   refresh(executable: string, gpus: readonly GpuObservation[]): void {
-    if (this.abort !== undefined || this.former?.lives === true) return;
+    if (this.abort !== undefined) return;
     const nowMs = this.clock.monotonicMs();
     const usedMb = gpus.map(({ vram_used_mb }) => vram_used_mb).join();
     if (nowMs - this.appsTriedMs >= (usedMb === this.usedMb ? APPS_MS : APPS_MS_MIN)) {
@@ -80,6 +81,7 @@ export class NvidiaSmiDetails implements Disposable {
 
   [Symbol.dispose](): void {
     this.abort?.abort();
+    this.closing.abort();
     this.former?.[Symbol.dispose]();
     this.helper[Symbol.dispose]();
   }
@@ -93,7 +95,8 @@ export class NvidiaSmiDetails implements Disposable {
   private begin(read: (signal: AbortSignal) => Promise<void>): void {
     const abort = (this.abort = new AbortController());
     const deadline = this.clock.scheduler.schedule(() => abort.abort(), BUDGET_MS);
-    // What fails is tried again at its pace, and what it told before is kept until it is too old.
+    // What fails is tried again at its pace, and what it told before is kept until it is too old. A reading ends only
+    // with the last of its processes.
     void read(abort.signal)
       .catch(() => undefined)
       .finally(() => {
@@ -106,7 +109,11 @@ export class NvidiaSmiDetails implements Disposable {
     const { run, apps } = startApps(executable);
     this.former = run;
     signal.addEventListener('abort', () => run.stop(), { once: true });
-    this.apps = { value: await apps, atMs: this.clock.monotonicMs() };
+    try {
+      this.apps = { value: await apps, atMs: this.clock.monotonicMs() };
+    } finally {
+      await run.gone(this.closing.signal);
+    }
   }
 
   private async readXml(executable: string, signal: AbortSignal): Promise<void> {
@@ -116,6 +123,7 @@ export class NvidiaSmiDetails implements Disposable {
     } finally {
       // Between two readings that are far apart its memory is worth more than its start.
       if (this.xmlPaceMs > XML_MS) this.helper[Symbol.dispose]();
+      await this.helper.gone(this.closing.signal);
     }
   }
 

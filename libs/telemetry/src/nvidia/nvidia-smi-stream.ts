@@ -8,8 +8,10 @@ import { smiCard, type SmiQuery, smiQuery, type SmiRow } from './smi-columns.js'
 import { SmiProcess } from './smi-process.js';
 import { SmiSets } from './smi-sets.js';
 
-/** A set that is older is not given again: the next one is waited for, in intervals. */
+/** A set that is older is not given again but the next one waited for: in intervals, or in what the last one took. */
 const FRESH_INTERVALS = 1.5;
+/** With many cards nvidia-smi may take longer than the interval; a run that is slower than this is waited for, in ms. */
+const FRESH_MS_MAX = 3_000;
 /** The wait before a run that ended or went quiet is followed by another doubles from the first to the second. */
 const RESTART_MS_MIN = 1_000;
 const RESTART_MS_MAX = 60_000;
@@ -35,6 +37,8 @@ export class NvidiaSmiStream implements Disposable {
   /** The run before, whose processes may hang in the driver still. */
   private former: SmiProcess | undefined;
   private latest: SmiSet | undefined;
+  /** Between the last two sets. */
+  private periodMs = 0;
   private readonly refused = new Set<string>();
   /** Tells that there is a new set, or that the run has ended. */
   private readonly news = new EventEmitter();
@@ -82,9 +86,11 @@ export class NvidiaSmiStream implements Disposable {
   }
 
   private fresh(): SmiSet | undefined {
-    const ageMs = this.clock.monotonicMs() - (this.latest?.atMs ?? -Infinity);
     // What ended by itself has failed, however good its last words: one that only ever lives for one tick must not pass.
-    return this.run !== undefined && ageMs <= this.intervalMs * FRESH_INTERVALS ? this.latest : undefined;
+    if (this.run === undefined || this.latest === undefined) return undefined;
+    const shortest = this.intervalMs * FRESH_INTERVALS;
+    const freshMs = Math.max(shortest, Math.min(this.periodMs * FRESH_INTERVALS, FRESH_MS_MAX));
+    return this.clock.monotonicMs() - this.latest.atMs <= freshMs ? this.latest : undefined;
   }
 
   private async start(executable: string, signal: AbortSignal): Promise<void> {
@@ -105,9 +111,11 @@ export class NvidiaSmiStream implements Disposable {
 
   private take(run: SmiProcess, rows: readonly SmiRow[] | undefined): void {
     if (rows === undefined || this.run !== run) return;
-    this.latest = { gpus: rows.map(smiCard), atMs: this.clock.monotonicMs() };
+    const atMs = this.clock.monotonicMs();
+    this.periodMs = atMs - (this.latest?.atMs ?? atMs);
+    this.latest = { gpus: rows.map(smiCard), atMs };
     this.fault = undefined;
-    if (this.latest.atMs - this.startedAtMs >= WELL_MS) this.failures = 0;
+    if (atMs - this.startedAtMs >= WELL_MS) this.failures = 0;
     this.news.emit('news');
   }
 

@@ -214,6 +214,20 @@ describe('NvidiaSmiBackend', () => {
     expect(fake.runs('gpu').started).toBe(1);
   });
 
+  it('does not wait with each reading for an nvidia-smi that takes longer than the interval', async () => {
+    const { fake, backend } = setUp('tesla-t4');
+    await read(backend);
+    fake.behave('sleep 0.4');
+    const ages = [];
+    for (let reading = 0; reading < 40; reading++) {
+      ages.push((await read(backend))[0]?.ageMs ?? NaN);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect(Math.max(...ages.slice(20))).toBeGreaterThan(INTERVAL_MS * 2);
+    expect(Math.max(...ages)).toBeLessThan(2_000);
+    expect(fake.runs('gpu').started).toBe(1);
+  });
+
   it('leaves nothing behind when it is disposed of', async () => {
     const { fake, backend } = setUp('tesla-t4');
     await read(backend);

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 
 import { clip } from '../clip.js';
-import { processGroupLives, signalGroup, untilGroupGone } from './process-group.js';
+import { signalGroup, untilGroupGone } from './process-group.js';
 
 /** How long nvidia-smi may take to end by itself once it is told to. */
 const TERM_MS = 500;
@@ -9,11 +9,25 @@ const TERM_MS = 500;
 const WORDS_MAX = 500;
 
 /**
- * The shell that becomes nvidia-smi. Beside it a second shell waits for the end of its input, which comes when the
- * hive is gone, however it went, and takes the process group with it: a run that hangs never writes, so no broken
- * pipe would end it. It costs 1 MB; a helper in Node would cost 40.
+ * The shell around nvidia-smi. A second one waits for the end of its input, which comes when the hive is gone, however
+ * it went, and takes the process group with it: a run that hangs never writes, so no broken pipe would end it. The
+ * first waits for both, so that nothing is left over for the first process of a container, which may be the hive
+ * itself. Together they take 2 MB; a helper in Node would take 40.
  */
-const FENCE = 'exec 3<&0; (read -r _ <&3; kill -s KILL 0) >/dev/null 2>&1 & exec "$@" </dev/null 3<&-';
+const FENCE = `
+trap : TERM
+exec 3<&0
+"$@" </dev/null 3<&- &
+run=$!
+(read -r _ <&3; kill -s KILL 0) >/dev/null 2>&1 &
+watch=$!
+wait "$run"
+status=$?
+while kill -0 "$run" 2>/dev/null; do wait "$run"; status=$?; done
+kill -s KILL "$watch" 2>/dev/null
+wait "$watch" 2>/dev/null
+exit "$status"
+`;
 
 /** One run of nvidia-smi, in a process group of its own that does not outlive the hive. */
 export class SmiProcess implements Disposable {
@@ -30,18 +44,13 @@ export class SmiProcess implements Disposable {
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => this.say(text));
     this.child.stdin?.on('error', () => undefined);
     this.ended = this.end().finally(() => this.finish());
-    // The waiting shell is all that is left of the group.
+    // Where that shell alone was ended, the rest of its group goes on.
     this.child.once('exit', () => signalGroup(this.child.pid, 'SIGKILL'));
   }
 
   /** The last of what it said on stderr or was noted with `say`; empty where it said nothing. */
   get lastWords(): string {
     return clip(this.words.replace(/\s+/g, ' ').trim());
-  }
-
-  /** Whether a process of it still lives. Reads all of `/proc` where one may. */
-  get lives(): boolean {
-    return this.child.pid !== undefined && processGroupLives(this.child.pid);
   }
 
   /** Adds to its words: nvidia-smi tells some of its failures on stdout. */
