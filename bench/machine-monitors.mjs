@@ -24,6 +24,7 @@ const config = {
   nvidiaSmi: undefined,
   path: '',
   nvmlLibrary: 'libnvidia-ml.so.1',
+  libraryPath: '',
   pcieThroughput: false,
   engineMetrics: true,
   intervalMs: 1000,

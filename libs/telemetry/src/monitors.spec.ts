@@ -17,6 +17,7 @@ const config = (procRoot: string): TelemetryConfig => ({
   nvidiaSmi: undefined,
   path: '',
   nvmlLibrary: 'libnvidia-ml.so.1',
+  libraryPath: '',
   pcieThroughput: false,
   engineMetrics: true,
   intervalMs: 1000,

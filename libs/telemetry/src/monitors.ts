@@ -39,6 +39,8 @@ export interface TelemetryConfig {
   readonly path: string;
   /** What the dynamic linker is asked for, usually `libnvidia-ml.so.1`. */
   readonly nvmlLibrary: string;
+  /** Where the dynamic linker looks first: the operating system's LD_LIBRARY_PATH. */
+  readonly libraryPath: string;
   /** PCIe throughput takes the driver tens of ms a card, so it is read only on request. */
   readonly pcieThroughput: boolean;
   /** Whether recognized inference servers are asked for their own numbers. */

@@ -5,6 +5,8 @@ export { type CallbackAnswer, FakeQueen } from './fake-queen.js';
 export { FakeNvidiaSmi, nvidiaSmiCapture, type SmiPurpose } from './fake-nvidia-smi.js';
 export { LightHive } from './light-hive.js';
 export { ManualClock } from './manual-clock.js';
+export { NvmlStub, type StubCard, type StubLines } from './nvml-stub.js';
+export { STUB_H100, stubCardOf, type ToldOfCard } from './nvml-stub-cards.js';
 export { sampleGpu, sampleTelemetry, sampleWorker } from './sample-telemetry.js';
 export { type ProcessEnd, ServiceProcess, type ServiceSurroundings } from './service-process.js';
 export { type ProbedEvent, SseProbe } from './sse-probe.js';

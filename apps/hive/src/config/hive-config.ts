@@ -38,6 +38,8 @@ export interface HiveConfig {
   /** The operating system's PATH. */
   readonly path: string;
   readonly nvmlLibrary: string;
+  /** The operating system's LD_LIBRARY_PATH. */
+  readonly libraryPath: string;
   readonly pcieThroughput: boolean;
   readonly engineMetrics: boolean;
 }
@@ -115,6 +117,13 @@ const SETTINGS: Settings<HiveConfig> = {
     flag: 'nvml-library',
     help: 'NVIDIA management library',
     fallback: 'libnvidia-ml.so.1',
+  }),
+  libraryPath: textSetting({
+    env: 'LD_LIBRARY_PATH',
+    flag: 'library-path',
+    help: 'folders in which the library is looked for first',
+    fallback: '',
+    shownDefault: 'none',
   }),
   pcieThroughput: switchSetting({
     env: 'HIVE_PCIE_THROUGHPUT',

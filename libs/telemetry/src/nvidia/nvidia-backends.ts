@@ -3,6 +3,7 @@ import type { Clock } from '#service-kit';
 import type { TelemetryConfig } from '../monitors.js';
 import type { BackendChoice } from './backend-chooser.js';
 import { DemoBackend } from './demo.backend.js';
+import { NvmlBackend } from './nvml/nvml-backend.js';
 import { NvidiaSmiXmlBackend } from './nvidia-smi-xml.backend.js';
 import { NvidiaSmiBackend } from './nvidia-smi.backend.js';
 import type { NvidiaSources } from './nvidia.monitor.js';
@@ -15,9 +16,9 @@ export function nvidiaSources(config: TelemetryConfig, clock: Clock): NvidiaSour
   const real = { demanded: `HIVE_GPU_BACKEND is ${gpuBackend}`, sysRoot, kmsg: KMSG };
   switch (gpuBackend) {
     case 'auto':
-      return { ...real, demanded: undefined, choices: nvidiaSmiChoices(config, clock) };
+      return { ...real, demanded: undefined, choices: [nvmlChoice(config, clock), ...nvidiaSmiChoices(config, clock)] };
     case 'nvml':
-      return { ...real, choices: [] };
+      return { ...real, choices: [nvmlChoice(config, clock)] };
     case 'nvidia-smi':
       return { ...real, choices: nvidiaSmiChoices(config, clock) };
     case 'demo':
@@ -25,6 +26,12 @@ export function nvidiaSources(config: TelemetryConfig, clock: Clock): NvidiaSour
     case 'none':
       return undefined;
   }
+}
+
+function nvmlChoice(config: TelemetryConfig, clock: Clock): BackendChoice {
+  const { nvmlLibrary, libraryPath, pcieThroughput, sysRoot } = config;
+  const options = { library: nvmlLibrary, libraryPath, pcieThroughput, sysRoot };
+  return { create: () => new NvmlBackend(options, clock), absence: `there is no ${nvmlLibrary}` };
 }
 
 function nvidiaSmiChoices({ nvidiaSmi, path, intervalMs }: TelemetryConfig, clock: Clock): readonly BackendChoice[] {

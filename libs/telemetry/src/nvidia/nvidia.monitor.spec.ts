@@ -37,6 +37,7 @@ const config = (changes: Partial<TelemetryConfig>): TelemetryConfig => ({
   nvidiaSmi: undefined,
   path: '',
   nvmlLibrary: 'libnvidia-ml.so.1',
+  libraryPath: '',
   pcieThroughput: false,
   engineMetrics: true,
   intervalMs: 100,

@@ -1,11 +1,9 @@
-import { limits } from '#contracts';
-
 import { clip } from '../clip.js';
 import { pciAddress } from '../gpu-order.js';
 import { kernelNumber } from '../kernel-files.js';
 import type { GpuObservation } from '../monitor.js';
 import { unknownGpu } from '../unknown-gpu.js';
-import { reasonsOfMask } from './throttle-mask.js';
+import { throttleReasonsOf } from './throttle-reasons.js';
 import { saysNothing } from './xml-tree.js';
 
 /**
@@ -115,7 +113,7 @@ const isYes = (cell: string | undefined): boolean => cell === 'Yes' || cell === 
 
 /** "0x0000000000000004" */
 function throttleReasons(cell: string | undefined): readonly string[] | null {
-  return /^0x[\da-f]+$/i.test(cell ?? '') ? reasonsOfMask(Number(cell)).slice(0, limits.SHORT_LIST_MAX) : null;
+  return /^0x[\da-f]+$/i.test(cell ?? '') ? throttleReasonsOf(Number(cell)) : null;
 }
 
 function migMode(cell: string | undefined): GpuObservation['mig_mode'] {

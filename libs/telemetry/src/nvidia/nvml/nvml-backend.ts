@@ -1,0 +1,89 @@
+import type { Clock } from '#service-kit';
+
+import type { GpuObservation } from '../../monitor.js';
+import type { NvidiaBackend } from '../nvidia-backend.js';
+import { CallPlan } from './call-plan.js';
+import type { CardMemory } from './card-search.js';
+import { libraryIsThere } from './find-library.js';
+import { NativeThread } from './native-thread.js';
+import { FINAL_CODES, NOT_MADE, NVML } from './nvml-h.js';
+import { NvmlSession, type SessionOptions } from './nvml-session.js';
+
+/** A driver may be installed while the hive runs. */
+const SEARCH_AGAIN_MS = 60_000;
+
+/** Where NVML is and what is read of it. */
+export interface NvmlOptions extends SessionOptions {
+  /** What the dynamic linker is asked for, usually `libnvidia-ml.so.1`, or a path. */
+  readonly library: string;
+  /** The operating system's LD_LIBRARY_PATH. */
+  readonly libraryPath?: string;
+}
+
+/**
+ * The NVIDIA cards through the driver's own library, in a thread of this process. A reading is one message to that
+ * thread. Nothing can end a call that hangs in the driver: the reading then stays pending until it returns, and the
+ * process can still end; see `NativeThread`.
+ *
+ * After any failure the thread is ended and NVML is loaded anew with the next reading, as it may have been exchanged
+ * together with the driver. That takes some 50 ms of a core, so whoever reads after a failure should take their time.
+ */
+export class NvmlBackend implements NvidiaBackend {
+  readonly name = 'nvml';
+  private readonly cards: CardMemory = new Map();
+  private thread: NativeThread | undefined;
+  private session: NvmlSession | undefined;
+  private missingSinceMs = -Infinity;
+
+  constructor(
+    private readonly options: NvmlOptions,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Takes no signal: what hangs in the driver can't be ended. Rejects with NVML's or the linker's own words. */
+  async read(): Promise<readonly GpuObservation[] | 'absent'> {
+    if (this.thread === undefined && !this.find()) return 'absent';
+    try {
+      const gpus = await this.readOnce();
+      if (gpus !== 'changed') return gpus;
+      await this.close();
+      const again = await this.readOnce();
+      if (again !== 'changed') return again;
+      throw new Error('NVML: the cards change faster than they can be read');
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    void this.close();
+  }
+
+  private async readOnce(): Promise<readonly GpuObservation[] | 'changed'> {
+    this.thread ??= new NativeThread({
+      library: this.options.library,
+      missingCode: NVML.FUNCTION_NOT_FOUND,
+      finalCodes: FINAL_CODES,
+      notMadeCode: NOT_MADE,
+    });
+    this.session ??= await NvmlSession.open(this.thread, this.options, this.cards, this.clock);
+    return this.session.read();
+  }
+
+  private async close(): Promise<void> {
+    const { thread } = this;
+    this.thread = this.session = undefined;
+    const plan = new CallPlan();
+    plan.call('nvmlShutdown', '', []);
+    await thread?.end(plan);
+  }
+
+  private find(): boolean {
+    if (this.clock.monotonicMs() - this.missingSinceMs < SEARCH_AGAIN_MS) return false;
+    const { library, libraryPath = process.env['LD_LIBRARY_PATH'] ?? '' } = this.options;
+    const there = libraryIsThere(library, libraryPath);
+    this.missingSinceMs = there ? -Infinity : this.clock.monotonicMs();
+    return there;
+  }
+}
