@@ -10,12 +10,9 @@ import * as h from './nvml-h.js';
 /** What a card is, which changes no more than its driver does. */
 export type CardFacts = Pick<GpuObservation, 'name' | 'uuid' | 'compute_capability'>;
 
-type Values = Omit<
-  GpuObservation,
-  | keyof CardFacts
-  | ('vendor' | 'source' | 'pci_bus_id' | 'driver_version' | 'xid_last')
-  | ('mig_mode' | 'mig_devices' | 'processes' | 'state' | 'ageMs')
->;
+/** What else an observation holds: who the card is, and who holds its memory. */
+export type CardRest = CardFacts &
+  Pick<GpuObservation, 'pci_bus_id' | 'driver_version' | 'xid_last' | 'mig_mode' | 'mig_devices' | 'processes'>;
 
 const KIB_PER_MIB = 1024;
 
@@ -28,9 +25,12 @@ export function askFacts(card: DeviceQuestions): () => CardFacts {
   return () => ({ name: name(), uuid: uuid(), compute_capability: capability()?.join('.') ?? null });
 }
 
-/** Asked every time: the sensors and counters of a card. */
-export function askValues(card: DeviceQuestions, pcieThroughput: boolean): () => Values {
-  const [utilization, memory] = [askUtilization(card), card.memory()];
+/**
+ * Asked every time: the share of its window in which the card worked, and from that and the rest the observation.
+ * That is written field by field: with objects spread into it, it would be most of what a reading costs.
+ */
+export function askValues(card: DeviceQuestions, pcieThroughput: boolean) {
+  const [askedUtilization, askedMemory] = [askUtilization(card), card.memory()];
   const temperature = card.u32('nvmlDeviceGetTemperature', h.TEMPERATURE_GPU);
   const memoryTemperature = askMemoryTemperature(card);
   const power = card.u32('nvmlDeviceGetPowerUsage');
@@ -39,24 +39,49 @@ export function askValues(card: DeviceQuestions, pcieThroughput: boolean): () =>
   const fan = card.u32('nvmlDeviceGetFanSpeed');
   const smClock = card.u32('nvmlDeviceGetClockInfo', h.CLOCK.SM);
   const memClock = card.u32('nvmlDeviceGetClockInfo', h.CLOCK.MEM);
-  const pcie = askPcie(card, pcieThroughput);
+  const pcieGen = card.u32('nvmlDeviceGetCurrPcieLinkGeneration');
+  const pcieWidth = card.u32('nvmlDeviceGetCurrPcieLinkWidth');
+  const received = askThroughput(card, h.PCIE.RX, pcieThroughput);
+  const sent = askThroughput(card, h.PCIE.TX, pcieThroughput);
   const [reasons, ecc, rows] = [askThrottleReasons(card), askEcc(card), askRemappedRows(card)];
-  return () => ({
-    ...(utilization() ?? { util_pct: null, mem_util_pct: null }),
-    ...(memory() ?? { vram_used_mb: null, vram_total_mb: null }),
-    temp_c: temperature(),
-    mem_temp_c: memoryTemperature(),
-    power_w: thousandths(power()),
-    power_limit_w: thousandths(limit()),
-    energy_j: thousandths(energy()),
-    fan_pct: fan(),
-    sm_clock_mhz: smClock(),
-    mem_clock_mhz: memClock(),
-    ...pcie(),
-    throttle_reasons: reasons(),
-    ecc_errors: ecc(),
-    remapped_rows: rows(),
-  });
+  const observation = (rest: CardRest): GpuObservation => {
+    const utilization = askedUtilization();
+    const memory = askedMemory();
+    return {
+      name: rest.name,
+      uuid: rest.uuid,
+      vendor: 'NVIDIA',
+      source: 'nvml',
+      pci_bus_id: rest.pci_bus_id,
+      driver_version: rest.driver_version,
+      compute_capability: rest.compute_capability,
+      util_pct: utilization?.util_pct ?? null,
+      mem_util_pct: utilization?.mem_util_pct ?? null,
+      vram_used_mb: memory?.vram_used_mb ?? null,
+      vram_total_mb: memory?.vram_total_mb ?? null,
+      temp_c: temperature(),
+      mem_temp_c: memoryTemperature(),
+      power_w: thousandths(power()),
+      power_limit_w: thousandths(limit()),
+      energy_j: thousandths(energy()),
+      fan_pct: fan(),
+      sm_clock_mhz: smClock(),
+      mem_clock_mhz: memClock(),
+      pcie_gen: pcieGen(),
+      pcie_width: pcieWidth(),
+      pcie_rx_mb_s: received(),
+      pcie_tx_mb_s: sent(),
+      throttle_reasons: reasons(),
+      ecc_errors: ecc(),
+      remapped_rows: rows(),
+      xid_last: rest.xid_last,
+      mig_mode: rest.mig_mode,
+      mig_devices: rest.mig_devices,
+      processes: rest.processes,
+      state: 'ok',
+    };
+  };
+  return { utilPct: () => askedUtilization()?.util_pct ?? null, observation };
 }
 
 function askUtilization(card: DeviceQuestions): Told<Pick<GpuObservation, 'util_pct' | 'mem_util_pct'>> {
@@ -78,19 +103,14 @@ function askMemoryTemperature(card: DeviceQuestions): Told<number> {
   );
 }
 
-function askPcie(card: DeviceQuestions, throughput: boolean) {
-  const gen = card.u32('nvmlDeviceGetCurrPcieLinkGeneration');
-  const width = card.u32('nvmlDeviceGetCurrPcieLinkWidth');
-  const rate = (counter: number): Told<number> =>
-    throughput ? card.u32('nvmlDeviceGetPcieThroughput', counter) : () => null;
-  const [rx, tx] = [rate(h.PCIE.RX), rate(h.PCIE.TX)];
-  const mibPerSecond = (kib: number | null): number | null => (kib === null ? null : round(kib / KIB_PER_MIB, 3));
-  return () => ({
-    pcie_gen: gen(),
-    pcie_width: width(),
-    pcie_rx_mb_s: mibPerSecond(rx()),
-    pcie_tx_mb_s: mibPerSecond(tx()),
-  });
+/** In MiB/s; not asked unless it is wanted. */
+function askThroughput(card: DeviceQuestions, counter: number, wanted: boolean): Told<number> {
+  if (!wanted) return () => null;
+  const kib = card.u32('nvmlDeviceGetPcieThroughput', counter);
+  return () => {
+    const told = kib();
+    return told === null ? null : round(told / KIB_PER_MIB, 3);
+  };
 }
 
 function askThrottleReasons(card: DeviceQuestions): Told<readonly string[]> {

@@ -10,6 +10,9 @@ import { NVML, PCI_INFO, XID_EVENT } from './nvml-h.js';
 /** What is remembered of the cards while NVML is initialized again, by PCI address. */
 export type CardMemory = Map<string, NvmlCard>;
 
+/** More than a machine has, whatever was plugged in and out of it. */
+const CARDS_REMEMBERED_MAX = 256;
+
 interface Found {
   readonly code: number;
   readonly handle: bigint;
@@ -87,6 +90,7 @@ export class CardSearch {
 
   private remembered(address: string | null): NvmlCard {
     const card = this.memory.get(address ?? '') ?? new NvmlCard(address);
+    if (this.memory.size >= CARDS_REMEMBERED_MAX) this.memory.clear();
     if (address !== null) this.memory.set(address, card);
     return card;
   }

@@ -47,13 +47,13 @@ function callsOf({ calls, memory, codes }) {
   const over = calls.map(() => false);
   const givenUp = (/** @type {number} */ index) => over[index] && finalCodes.includes(results[index] ?? 0);
   return () => {
-    for (const [index, { once, after, instead }] of calls.entries()) {
-      if (over[index]) continue;
+    calls.forEach(({ once, after, instead }, index) => {
+      if (over[index]) return;
       const wanted = (after === undefined || results[after] === 0) && (instead === undefined || givenUp(instead));
       const code = wanted ? (made[index]?.() ?? missingCode) : notMadeCode;
       results[index] = code;
       over[index] = finalCodes.includes(code) || (once === true && code === 0);
-    }
+    });
   };
 }
 

@@ -3,15 +3,18 @@ import { limits } from '#contracts';
 import type { GpuObservation } from '../../monitor.js';
 import { unknownGpu } from '../../unknown-gpu.js';
 import type { CallPlan } from './call-plan.js';
-import { askFacts, askValues, type CardFacts } from './card-questions.js';
+import { askFacts, askValues } from './card-questions.js';
 import { DeviceQuestions } from './device-questions.js';
 import { askSlices, type MigSlice } from './mig-questions.js';
 import { NVML } from './nvml-h.js';
 import { askProcesses, LIST_ROOM, type ProcessMemory, processesOf, sumProcesses } from './process-questions.js';
 import { ProcessUtilization } from './process-utilization.js';
 
-/** What is known of a card that is not asked now. */
-type Known = Partial<CardFacts & Pick<GpuObservation, 'vram_total_mb' | 'mig_mode'>>;
+/** What a reading is to tell besides what the card knows. */
+export interface Asking {
+  readonly pcieThroughput: boolean;
+  readonly driverVersion: string | null;
+}
 
 /** One card of NVML, with what has to be remembered of it from one reading to the next. */
 export class NvmlCard {
@@ -19,7 +22,7 @@ export class NvmlCard {
   xidLast: number | null = null;
   /** Undefined while the card sleeps and was not awake since NVML was started. */
   handle: bigint | undefined;
-  private known: Known = {};
+  private last: GpuObservation | undefined;
   private migPlaces = 0;
   private inMigMode = false;
   private readonly room = { processes: { entries: LIST_ROOM }, samples: { entries: LIST_ROOM } };
@@ -33,27 +36,47 @@ export class NvmlCard {
   }
 
   /** Adds what is asked of the card in every reading; what it returns tells the answers, as of this monotonic time. */
-  ask(plan: CallPlan, handle: bigint, pcieThroughput: boolean): (atMs: number) => GpuObservation {
+  ask(plan: CallPlan, handle: bigint, { pcieThroughput, driverVersion }: Asking): (atMs: number) => GpuObservation {
     const start = plan.length;
     const questions = new DeviceQuestions(plan, handle);
-    const [facts, values, processes] = [
-      askFacts(questions),
-      askValues(questions, pcieThroughput),
-      this.askProcesses(questions),
-    ];
+    const [facts, values] = [askFacts(questions), askValues(questions, pcieThroughput)];
+    const processes = this.askProcesses(questions);
     const end = plan.length;
     return (atMs) => {
-      if (plan.returned(NVML.GPU_IS_LOST, start, end)) return this.unasked('lost');
-      const told = { ...facts(), ...values() };
-      const known = { ...told, ...processes(told.util_pct, atMs) };
-      this.remember(known);
-      return this.observation(known);
+      if (plan.returned(NVML.GPU_IS_LOST, start, end)) return this.unasked('lost', driverVersion);
+      const { name, uuid, compute_capability } = facts();
+      const { mig_mode, mig_devices, processes: held } = processes(values.utilPct(), atMs);
+      this.last = values.observation({
+        name,
+        uuid,
+        compute_capability,
+        pci_bus_id: this.address,
+        driver_version: driverVersion,
+        xid_last: this.xidLast,
+        mig_mode,
+        mig_devices,
+        processes: held,
+      });
+      return this.last;
     };
   }
 
-  /** The card with nothing but what is known of it without asking. */
-  unasked(state: GpuObservation['state']): GpuObservation {
-    return this.observation({ ...this.known, state });
+  /** The card with nothing but what it is, from when it was asked last. */
+  unasked(state: GpuObservation['state'], driverVersion: string | null): GpuObservation {
+    const { address, xidLast, last } = this;
+    return unknownGpu({
+      vendor: 'NVIDIA',
+      source: 'nvml',
+      name: last?.name ?? null,
+      uuid: last?.uuid ?? null,
+      pci_bus_id: address,
+      driver_version: driverVersion,
+      compute_capability: last?.compute_capability ?? null,
+      vram_total_mb: last?.vram_total_mb ?? null,
+      mig_mode: last?.mig_mode ?? null,
+      xid_last: xidLast,
+      state,
+    });
   }
 
   private askProcesses(questions: DeviceQuestions) {
@@ -75,17 +98,6 @@ export class NvmlCard {
         processes: processes === null ? null : processesOf(processes, shareOf),
       };
     };
-  }
-
-  private remember({ name, uuid, compute_capability, vram_total_mb, mig_mode }: Known): void {
-    this.known = Object.fromEntries(
-      Object.entries({ name, uuid, compute_capability, vram_total_mb, mig_mode }).filter(([, value]) => value !== null),
-    );
-  }
-
-  private observation(told: Partial<GpuObservation>): GpuObservation {
-    const { address, xidLast } = this;
-    return unknownGpu({ vendor: 'NVIDIA', source: 'nvml', pci_bus_id: address, xid_last: xidLast, ...told });
   }
 }
 

@@ -35,6 +35,7 @@ interface Reading {
 /** NVML from its initialization to its shutdown, with the cards that it found. */
 export class NvmlSession {
   private reading: Reading | undefined;
+  private asleep: ReadonlySet<NvmlCard> = new Set();
 
   private constructor(
     private readonly thread: NativeThread,
@@ -74,7 +75,9 @@ export class NvmlSession {
    * again, as NVML looks for cards only then. Rejects with NVML's own words.
    */
   async read(): Promise<readonly GpuObservation[] | 'changed'> {
-    if (drivenCards(this.options.sysRoot).join() !== this.driven.join()) return 'changed';
+    const { sysRoot } = this.options;
+    if (drivenCards(sysRoot).join() !== this.driven.join()) return 'changed';
+    this.asleep = new Set(this.cards.filter(({ address }) => address !== null && isAsleep(sysRoot, address)));
     for (let round = 1; ; round += 1) {
       const reading = await this.plan();
       await this.thread.make(reading.plan);
@@ -101,7 +104,7 @@ export class NvmlSession {
       plan,
       count: () => plan.memory.getUint32(count, true),
       xids,
-      tell: (now) => cards.map((card) => ({ ...card(now), driver_version: this.driverVersion })),
+      tell: (now) => cards.map((card) => card(now)),
       shape,
       plannedAtMs: atMs,
     };
@@ -109,24 +112,21 @@ export class NvmlSession {
   }
 
   private ask(plan: CallPlan, card: NvmlCard): (atMs: number) => GpuObservation {
-    if (this.sleeps(card)) return () => card.unasked('asleep');
+    const { driverVersion } = this;
+    if (this.asleep.has(card)) return () => card.unasked('asleep', driverVersion);
     // Awake, and NVML won't have it asked: who it is is all that is known.
-    if (card.handle === undefined) return () => card.unasked('ok');
-    return card.ask(plan, card.handle, this.options.pcieThroughput);
+    if (card.handle === undefined) return () => card.unasked('ok', driverVersion);
+    return card.ask(plan, card.handle, { pcieThroughput: this.options.pcieThroughput, driverVersion });
   }
 
   /** A card that slept when NVML was started has no handle yet. */
   private async wakeUp(): Promise<void> {
-    const awake = this.cards.filter((card) => card.handle === undefined && !this.sleeps(card));
+    const awake = this.cards.filter((card) => card.handle === undefined && !this.asleep.has(card));
     if (awake.length > 0) await this.search.wake(awake);
   }
 
   private shape(): string {
-    return this.cards.map((card) => (this.sleeps(card) ? 'asleep' : `${card.handle}:${card.shape}`)).join(' ');
-  }
-
-  private sleeps({ address }: NvmlCard): boolean {
-    return address !== null && isAsleep(this.options.sysRoot, address);
+    return this.cards.map((card) => (this.asleep.has(card) ? 'asleep' : `${card.handle}:${card.shape}`)).join(' ');
   }
 
   private note(handle: bigint, xid: number): void {
