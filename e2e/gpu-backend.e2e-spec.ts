@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 
 import type { GpuReading, MonitorReport, TelemetryEvent } from '#contracts';
-import { eventually, FakeNvidiaSmi, ServiceProcess, SseProbe, TempTree } from '#testing';
+import { eventually, FakeNvidiaSmi, NvmlStub, ServiceProcess, SseProbe, STUB_H100, TempTree } from '#testing';
 
 /** How long each trouble lasts. */
 const TROUBLE_MS = 10_000;
@@ -138,4 +138,57 @@ describe('HIVE_GPU_BACKEND', () => {
     const error = 'HIVE_GPU_BACKEND is nvidia-smi, but there is no nvidia-smi on the PATH';
     await eventually('a beat', () => report(beats(probe).at(-1))?.error === error);
   });
+
+  const onCompiler = NvmlStub.hasCompiler ? it : it.skip;
+  const reason = NvmlStub.hasCompiler ? '' : ' (skipped: no C compiler)';
+
+  async function startAuto(stub: NvmlStub): Promise<{ smi: FakeNvidiaSmi; probe: SseProbe }> {
+    const smi = new FakeNvidiaSmi('made-h100-v13');
+    open.push(stub, smi);
+    return { smi, probe: await startHive('--nvidia-smi', smi.path, '--nvml-library', stub.path) };
+  }
+
+  const sources = (probe: SseProbe): string => [...new Set(cards(probe).map(({ source }) => source))].join();
+
+  onCompiler(
+    `auto takes NVML, nvidia-smi while that fails, and says why${reason}`,
+    async () => {
+      const stub = new NvmlStub();
+      stub.play([{ lines: STUB_H100 }]);
+      const { smi, probe } = await startAuto(stub);
+      await eventually('NVML', () => sources(probe) === 'nvml');
+      expect(report(beats(probe).at(-1))?.hint).toBeUndefined();
+      expect(smi.runs().started).toBe(0);
+      stub.play([{ lines: STUB_H100 }], { init: 18, fail: 'nvmlDeviceGetCount_v2:999' });
+      await eventually('nvidia-smi', () => sources(probe).includes('nvidia-smi'));
+      expect(report(beats(probe).at(-1))).toMatchObject({
+        status: 'ok',
+        hint: 'read through nvidia-smi: NVML: Driver/library version mismatch',
+      });
+      expect(cards(probe)).toHaveLength(2);
+      stub.play([{ lines: STUB_H100 }]);
+      await eventually('NVML again', () => cards(probe)[0]?.source === 'nvml', BACK_MS);
+      await eventually('no nvidia-smi is left', () => smi.alive().length === 0);
+    },
+    90_000,
+  );
+
+  onCompiler(
+    `auto starts nothing beside an NVML that hangs${reason}`,
+    async () => {
+      const stub = new NvmlStub();
+      stub.play([{ lines: STUB_H100 }]);
+      const { smi, probe } = await startAuto(stub);
+      await eventually('NVML', () => sources(probe) === 'nvml');
+      const before = beats(probe).length;
+      stub.play([{ lines: { ...STUB_H100, hang: 'nvmlDeviceGetTemperature' } }], { hang: 'nvmlDeviceGetCount_v2' });
+      await eventually('the card is wedged', () => states(probe) === 'wedged', 15_000);
+      expect(cards(probe)[0]).toMatchObject({ source: 'nvml', temp_c: 64 });
+      expect(beats(probe).length - before).toBeGreaterThanOrEqual(5);
+      expect(smi.runs().started).toBe(0);
+      stub.play([{ lines: STUB_H100 }]);
+      await eventually('it is back', () => states(probe) === 'ok');
+    },
+    60_000,
+  );
 });

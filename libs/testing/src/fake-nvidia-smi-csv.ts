@@ -1,15 +1,4 @@
-/** What the XML calls the reasons, by their bit in `clocks_event_reasons.active` (nvml.h, nvmlClocksEventReason…). */
-const REASON_BITS: Readonly<Record<string, number>> = {
-  gpu_idle: 0x1,
-  applications_clocks_setting: 0x2,
-  sw_power_cap: 0x4,
-  hw_slowdown: 0x8,
-  sync_boost: 0x10,
-  sw_thermal_slowdown: 0x20,
-  hw_thermal_slowdown: 0x40,
-  hw_power_brake_slowdown: 0x80,
-  display_clocks_setting: 0x100,
-};
+import { CLOCKS_IDLE_BIT, CLOCKS_REASON_BITS } from './nvml-stub-cards.js';
 
 /** No capture tells it; from NVIDIA's list of its cards. */
 const COMPUTE_CAPABILITY: readonly (readonly [RegExp, string])[] = [
@@ -72,7 +61,8 @@ function csvCard(block: string, index: number, driver: string): CsvCard {
 function throttleCells(block: string): CsvCard {
   const reasons = inside(block, 'clocks_event_reasons') ?? inside(block, 'clocks_throttle_reasons') ?? '';
   const told = [...reasons.matchAll(/_reason_(\w+)>(Active|Not Active)</g)];
-  const bits = told.filter(([, , state]) => state === 'Active').map(([, name = '']) => REASON_BITS[name] ?? 0);
+  const active = told.filter(([, , state]) => state === 'Active').map(([, name = '']) => name);
+  const bits = active.map((name) => (name === 'gpu_idle' ? CLOCKS_IDLE_BIT : (CLOCKS_REASON_BITS[name] ?? 0)));
   const mask = bits.reduce((sum, bit) => sum | bit, 0);
   const shown = told.length === 0 ? NOTHING : `0x${mask.toString(16).padStart(16, '0')}`;
   return { 'clocks_event_reasons.active': shown, 'clocks_throttle_reasons.active': shown };
