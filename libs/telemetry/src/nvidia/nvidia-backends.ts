@@ -2,10 +2,10 @@ import type { Clock } from '#service-kit';
 
 import type { TelemetryConfig } from '../monitors.js';
 import type { BackendChoice } from './backend-chooser.js';
-import { DemoBackend } from './demo.backend.js';
+import { DemoBackend } from './demo/demo.backend.js';
 import { NvmlBackend } from './nvml/nvml-backend.js';
-import { NvidiaSmiXmlBackend } from './nvidia-smi-xml.backend.js';
-import { NvidiaSmiBackend } from './nvidia-smi.backend.js';
+import { NvidiaSmiXmlBackend } from './smi/nvidia-smi-xml.backend.js';
+import { NvidiaSmiBackend } from './smi/nvidia-smi.backend.js';
 import type { NvidiaSources } from './nvidia.monitor.js';
 
 const KMSG = '/dev/kmsg';

@@ -1,6 +1,6 @@
-import { pciAddress } from '../gpu-order.js';
-import { kernelNumber } from '../kernel-files.js';
-import type { GpuProcess } from '../monitor.js';
+import { pciAddress } from '../../gpu-order.js';
+import { kernelNumber } from '../../kernel-files.js';
+import type { GpuProcess } from '../../monitor.js';
 import { SmiProcess } from './smi-process.js';
 
 /** A longer answer is not believed, in characters: 4096 processes of one card are far more than a driver can serve. */

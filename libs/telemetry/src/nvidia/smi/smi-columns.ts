@@ -1,9 +1,9 @@
-import { clip } from '../clip.js';
-import { pciAddress } from '../gpu-order.js';
-import { kernelNumber } from '../kernel-files.js';
-import type { GpuObservation } from '../monitor.js';
-import { unknownGpu } from '../unknown-gpu.js';
-import { throttleReasonsOf } from './throttle-reasons.js';
+import { clip } from '../../clip.js';
+import { pciAddress } from '../../gpu-order.js';
+import { kernelNumber } from '../../kernel-files.js';
+import type { GpuObservation } from '../../monitor.js';
+import { unknownGpu } from '../../unknown-gpu.js';
+import { throttleReasonsOf } from '../throttle-reasons.js';
 import { saysNothing } from './xml-tree.js';
 
 /**

@@ -1,12 +1,12 @@
 import type { Clock } from '#service-kit';
 
-import { pciAddress } from '../gpu-order.js';
-import type { GpuObservation, GpuProcess } from '../monitor.js';
-import { round } from '../rate.js';
-import { unknownGpu } from '../unknown-gpu.js';
+import { pciAddress } from '../../gpu-order.js';
+import type { GpuObservation, GpuProcess } from '../../monitor.js';
+import { round } from '../../rate.js';
+import { unknownGpu } from '../../unknown-gpu.js';
 import { DEMO_CARDS, DEMO_TOTAL_MB, type DemoCard } from './demo-cards.js';
 import { accumulated, followed, scaled, type Wave, waveAt } from './demo-wave.js';
-import type { NvidiaBackend } from './nvidia-backend.js';
+import type { NvidiaBackend } from '../nvidia-backend.js';
 
 const LIMIT_W = 700;
 /** A cooler at rest, and what each watt adds to it. */

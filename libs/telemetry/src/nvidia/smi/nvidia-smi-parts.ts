@@ -1,7 +1,7 @@
 import { type EccErrors, limits, type MigDevice, type RemappedRows } from '#contracts';
 
-import { clip } from '../clip.js';
-import type { GpuProcess } from '../monitor.js';
+import { clip } from '../../clip.js';
+import type { GpuProcess } from '../../monitor.js';
 import { children, type Element, element, numberAt, textAt } from './xml-tree.js';
 
 /** A longer list is not believed: far more than a driver can serve. */

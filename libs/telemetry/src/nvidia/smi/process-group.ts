@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { tryList, tryReadKernelFile } from '../kernel-files.js';
-import { isDead, parseProcessStat } from '../workers/process-stat.js';
+import { tryList, tryReadKernelFile } from '../../kernel-files.js';
+import { isDead, parseProcessStat } from '../../workers/process-stat.js';
 
 /** Of the hive's own children, so never the root that the settings name. */
 const PROC = '/proc';

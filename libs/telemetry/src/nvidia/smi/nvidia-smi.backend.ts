@@ -1,8 +1,8 @@
 import type { Clock } from '#service-kit';
 
-import type { GpuObservation } from '../monitor.js';
+import type { GpuObservation } from '../../monitor.js';
 import { findNvidiaSmi, type SmiLocation } from './find-executable.js';
-import type { NvidiaBackend } from './nvidia-backend.js';
+import type { NvidiaBackend } from '../nvidia-backend.js';
 import { NvidiaSmiDetails } from './nvidia-smi-details.js';
 import { NvidiaSmiStream } from './nvidia-smi-stream.js';
 

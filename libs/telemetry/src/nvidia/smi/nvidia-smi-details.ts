@@ -1,6 +1,6 @@
 import type { Clock } from '#service-kit';
 
-import type { GpuObservation, GpuProcess } from '../monitor.js';
+import type { GpuObservation, GpuProcess } from '../../monitor.js';
 import { NvidiaSmiHelper } from './nvidia-smi-helper.js';
 import { parseXmlExtras, type XmlExtras } from './nvidia-smi-parser.js';
 import { type ComputeApps, startApps } from './smi-apps.js';

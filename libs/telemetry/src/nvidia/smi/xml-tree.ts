@@ -1,4 +1,4 @@
-import { clip } from '../clip.js';
+import { clip } from '../../clip.js';
 
 /** An element of the tree that the package makes: children by name, attributes under `$`. */
 export type Element = Readonly<Record<string, unknown>>;

@@ -1,6 +1,6 @@
-import type { GpuObservation } from '../monitor.js';
+import type { GpuObservation } from '../../monitor.js';
 import { findNvidiaSmi, type SmiLocation } from './find-executable.js';
-import type { NvidiaBackend } from './nvidia-backend.js';
+import type { NvidiaBackend } from '../nvidia-backend.js';
 import { NvidiaSmiHelper } from './nvidia-smi-helper.js';
 import { parseNvidiaSmi } from './nvidia-smi-parser.js';
 

@@ -7,8 +7,8 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { SystemClock } from '#service-kit';
 import { eventually, FakeNvidiaSmi, ManualClock, nvidiaSmiCapture } from '#testing';
 
-import { inPciOrder } from '../gpu-order.js';
-import type { GpuObservation } from '../monitor.js';
+import { inPciOrder } from '../../gpu-order.js';
+import type { GpuObservation } from '../../monitor.js';
 import { NvidiaSmiBackend } from './nvidia-smi.backend.js';
 import { NvidiaSmiHelper } from './nvidia-smi-helper.js';
 import { parseNvidiaSmi } from './nvidia-smi-parser.js';
@@ -249,7 +249,9 @@ describe('a hive that is killed', () => {
     const { SmiProcess } = await import(process.argv[1]);
     new SmiProcess(process.argv[2], ['--query-gpu=index', '-lms', '100'], () => process.stdout.write('.'));
     setInterval(() => undefined, 1000);`;
-  const built = fileURLToPath(new URL('../../../../dist/libs/telemetry/src/nvidia/smi-process.js', import.meta.url));
+  const built = fileURLToPath(
+    new URL('../../../../../dist/libs/telemetry/src/nvidia/smi/smi-process.js', import.meta.url),
+  );
 
   it.each(['play', 'hang'])('takes an nvidia-smi with it that does %s', async (mode) => {
     using fake = new FakeNvidiaSmi('tesla-t4');

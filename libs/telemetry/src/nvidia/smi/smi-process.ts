@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 
-import { clip } from '../clip.js';
+import { clip } from '../../clip.js';
 import { signalGroup, untilGroupGone } from './process-group.js';
 
 /** How long nvidia-smi may take to end by itself once it is told to. */

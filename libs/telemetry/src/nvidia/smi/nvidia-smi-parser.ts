@@ -1,9 +1,9 @@
 import { limits } from '#contracts';
 
-import { kernelNumber } from '../kernel-files.js';
-import { pciAddress } from '../gpu-order.js';
-import type { GpuObservation, GpuProcess } from '../monitor.js';
-import { unknownGpu } from '../unknown-gpu.js';
+import { kernelNumber } from '../../kernel-files.js';
+import { pciAddress } from '../../gpu-order.js';
+import type { GpuObservation, GpuProcess } from '../../monitor.js';
+import { unknownGpu } from '../../unknown-gpu.js';
 import {
   eccErrors,
   graphicsProcesses,

@@ -1,6 +1,6 @@
 import type { MigDevice } from '#contracts';
 
-import type { GpuObservation } from '../monitor.js';
+import type { GpuObservation } from '../../monitor.js';
 import { still, type Wave, waveAt } from './demo-wave.js';
 
 /** Memory of an H100 80GB as the driver counts it, in MiB. */

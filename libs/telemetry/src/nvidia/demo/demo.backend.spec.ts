@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 
 import { ManualClock } from '#testing';
 
-import type { GpuObservation } from '../monitor.js';
+import type { GpuObservation } from '../../monitor.js';
 import { DemoBackend } from './demo.backend.js';
 
 /** What the cards were at each second of the first hour. */

@@ -2,7 +2,7 @@ import { EventEmitter, once } from 'node:events';
 
 import type { Clock } from '#service-kit';
 
-import type { GpuObservation } from '../monitor.js';
+import type { GpuObservation } from '../../monitor.js';
 import { pause } from './pause.js';
 import { smiCard, type SmiQuery, smiQuery, type SmiRow } from './smi-columns.js';
 import { SmiProcess } from './smi-process.js';
