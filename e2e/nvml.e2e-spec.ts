@@ -87,7 +87,8 @@ function crash(library: string): string {
     import { SystemClock } from ${url('service-kit/src/index.js')};
     import { NvmlBackend } from ${url('telemetry/src/nvidia/nvml/nvml-backend.js')};
     const library = ${JSON.stringify(library)};
-    const backend = new NvmlBackend({ library, pcieThroughput: false, sysRoot: '/sys' }, new SystemClock());
+    const options = { library, libraryPath: '', pcieThroughput: false, sysRoot: '/sys' };
+    const backend = new NvmlBackend(options, new SystemClock());
     void backend.read();
     const watch = setInterval(() => {
       if (!existsSync(library + '.log')) return;

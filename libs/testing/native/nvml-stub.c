@@ -310,7 +310,7 @@ int nvmlDeviceRegisterEvents(void *device, u64 types, void *set) {
 int nvmlEventSetWait_v2(void *set, EventData *data, unsigned timeoutMs) {
   int code = enter(0, "nvmlEventSetWait_v2");
   if (code != SUCCESS) return code;
-  if (set != &lastEvent || timeoutMs != 0) return INVALID;
+  if (set != &lastEvent || timeoutMs == 0) return INVALID;
   for (int nth = 0; textOf(0, "xid", nth) != NULL; nth++) {
     unsigned card, xid;
     int number;
@@ -322,5 +322,6 @@ int nvmlEventSetWait_v2(void *set, EventData *data, unsigned timeoutMs) {
     data->eventData = xid;
     return SUCCESS;
   }
+  usleep(timeoutMs * 1000);
   return TIMEOUT;
 }

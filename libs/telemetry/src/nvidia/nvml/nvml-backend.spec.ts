@@ -36,7 +36,10 @@ suite(`NvmlBackend${NvmlStub.hasCompiler ? '' : ' (skipped: no C compiler)'}`, (
   });
 
   function open(options: { library?: string; pcieThroughput?: boolean } = {}): NvmlBackend {
-    return new NvmlBackend({ library: stub.path, pcieThroughput: false, sysRoot: sys.root, ...options }, clock);
+    return new NvmlBackend(
+      { library: stub.path, libraryPath: '', pcieThroughput: false, sysRoot: sys.root, ...options },
+      clock,
+    );
   }
 
   async function read(): Promise<readonly GpuObservation[]> {

@@ -5,6 +5,7 @@ import type { NvidiaBackend } from '../nvidia-backend.js';
 import { CallPlan } from './call-plan.js';
 import type { CardMemory } from './card-search.js';
 import { libraryIsThere } from './find-library.js';
+import { IdleCards } from './idle-cards.js';
 import { NativeThread } from './native-thread.js';
 import { FINAL_CODES, NOT_MADE, NVML } from './nvml-h.js';
 import { NvmlSession, type SessionOptions } from './nvml-session.js';
@@ -17,7 +18,7 @@ export interface NvmlOptions extends SessionOptions {
   /** What the dynamic linker is asked for, usually `libnvidia-ml.so.1`, or a path. */
   readonly library: string;
   /** The operating system's LD_LIBRARY_PATH. */
-  readonly libraryPath?: string;
+  readonly libraryPath: string;
 }
 
 /**
@@ -29,27 +30,35 @@ export interface NvmlOptions extends SessionOptions {
  * together with the driver. That takes some 50 ms of a core, so whoever reads after a failure should take their time.
  */
 export class NvmlBackend implements NvidiaBackend {
+  /**
+   * Until the thread that was ended last is gone. Of the whole process, as NVML is: initialized again before it was
+   * shut down it would not look for cards, and a shutdown that hangs must not be joined by a second thread.
+   */
+  private static ending: Promise<void> = Promise.resolve();
+
   readonly name = 'nvml';
   private readonly cards: CardMemory = new Map();
   private thread: NativeThread | undefined;
   private session: NvmlSession | undefined;
+  private readonly idle: IdleCards;
   private missingSinceMs = -Infinity;
 
   constructor(
     private readonly options: NvmlOptions,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.idle = new IdleCards(options.sysRoot, clock);
+  }
 
   /** Takes no signal: what hangs in the driver can't be ended. Rejects with NVML's or the linker's own words. */
   async read(): Promise<readonly GpuObservation[] | 'absent'> {
+    const left = this.idle.leftAlone();
+    if (left !== undefined) return left;
     if (this.thread === undefined && !this.find()) return 'absent';
     try {
-      const gpus = await this.readOnce();
-      if (gpus !== 'changed') return gpus;
-      await this.close();
-      const again = await this.readOnce();
-      if (again !== 'changed') return again;
-      throw new Error('NVML: the cards change faster than they can be read');
+      const gpus = await this.readAll();
+      if (this.idle.mayBeLeft(gpus)) await this.close();
+      return gpus;
     } catch (error) {
       await this.close();
       throw error;
@@ -60,7 +69,17 @@ export class NvmlBackend implements NvidiaBackend {
     void this.close();
   }
 
+  private async readAll(): Promise<readonly GpuObservation[]> {
+    const gpus = await this.readOnce();
+    if (gpus !== 'changed') return gpus;
+    await this.close();
+    const again = await this.readOnce();
+    if (again !== 'changed') return again;
+    throw new Error('NVML: the cards change faster than they can be read');
+  }
+
   private async readOnce(): Promise<readonly GpuObservation[] | 'changed'> {
+    await NvmlBackend.ending;
     this.thread ??= new NativeThread({
       library: this.options.library,
       missingCode: NVML.FUNCTION_NOT_FOUND,
@@ -74,15 +93,16 @@ export class NvmlBackend implements NvidiaBackend {
   private async close(): Promise<void> {
     const { thread } = this;
     this.thread = this.session = undefined;
+    if (thread === undefined) return;
     const plan = new CallPlan();
     plan.call('nvmlShutdown', '', []);
-    await thread?.end(plan);
+    NvmlBackend.ending = Promise.all([NvmlBackend.ending, thread.end(plan)]).then(() => undefined);
+    await NvmlBackend.ending;
   }
 
   private find(): boolean {
     if (this.clock.monotonicMs() - this.missingSinceMs < SEARCH_AGAIN_MS) return false;
-    const { library, libraryPath = process.env['LD_LIBRARY_PATH'] ?? '' } = this.options;
-    const there = libraryIsThere(library, libraryPath);
+    const there = libraryIsThere(this.options.library, this.options.libraryPath);
     this.missingSinceMs = there ? -Infinity : this.clock.monotonicMs();
     return there;
   }

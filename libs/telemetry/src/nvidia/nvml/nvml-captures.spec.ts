@@ -37,7 +37,7 @@ suite(`captures of nvidia-smi, played by NVML${NvmlStub.hasCompiler ? '' : ' (sk
       const [{ driver_version } = { driver_version: null }] = told;
       stub.play(told.map(stubCardOf), driver_version === null ? {} : { driver_version });
       using backend = new NvmlBackend(
-        { library: stub.path, pcieThroughput: false, sysRoot: '/nowhere' },
+        { library: stub.path, libraryPath: '', pcieThroughput: false, sysRoot: '/nowhere' },
         new ManualClock(),
       );
       expect(await backend.read()).toEqual(

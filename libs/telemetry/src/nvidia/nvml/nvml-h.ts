@@ -6,7 +6,6 @@
 /** `nvmlReturn_t`. */
 export const NVML = {
   SUCCESS: 0,
-  UNINITIALIZED: 1,
   NOT_SUPPORTED: 3,
   NO_PERMISSION: 4,
   NOT_FOUND: 6,
@@ -14,6 +13,7 @@ export const NVML = {
   FUNCTION_NOT_FOUND: 13,
   GPU_IS_LOST: 15,
   ARGUMENT_VERSION_MISMATCH: 25,
+  DEPRECATED: 26,
 } as const;
 
 /** None of NVML's: the call was not made, as there was nothing to ask about. */
@@ -25,6 +25,7 @@ export const FINAL_CODES = [
   NVML.NO_PERMISSION,
   NVML.FUNCTION_NOT_FOUND,
   NVML.ARGUMENT_VERSION_MISMATCH,
+  NVML.DEPRECATED,
 ] as const;
 
 /** `NVML_DEVICE_NAME_V2_BUFFER_SIZE`, `NVML_DEVICE_UUID_V2_BUFFER_SIZE`; also for the version of the driver. */

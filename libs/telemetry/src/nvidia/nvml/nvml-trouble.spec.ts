@@ -1,4 +1,4 @@
-import { readdirSync, symlinkSync } from 'node:fs';
+import { symlinkSync } from 'node:fs';
 
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 
@@ -15,7 +15,8 @@ const card = (lines: StubLines = {}, slices: readonly StubLines[] = []): StubCar
   slices,
 });
 
-const threadCount = (): number => readdirSync('/proc/self/task').length;
+/** Each thread of NVML listens for the end of the process. */
+const threadCount = (): number => process.listenerCount('exit');
 
 const suite = NvmlStub.hasCompiler ? describe : describe.skip;
 
@@ -24,22 +25,28 @@ suite(`NvmlBackend in trouble${NvmlStub.hasCompiler ? '' : ' (skipped: no C comp
   let clock: ManualClock;
   let sys: TempTree;
   let backend: NvmlBackend;
+  let threads: number;
 
   beforeEach(() => {
+    threads = threadCount();
     stub = new NvmlStub();
     clock = new ManualClock();
     sys = new TempTree();
     backend = open();
   });
 
-  afterEach(() => {
+  afterEach(async () => {
     backend[Symbol.dispose]();
+    await eventually('no thread is left', () => threadCount() === threads);
     stub[Symbol.dispose]();
     sys[Symbol.dispose]();
   });
 
   function open(options: { library?: string; pcieThroughput?: boolean } = {}): NvmlBackend {
-    return new NvmlBackend({ library: stub.path, pcieThroughput: false, sysRoot: sys.root, ...options }, clock);
+    return new NvmlBackend(
+      { library: stub.path, libraryPath: '', pcieThroughput: false, sysRoot: sys.root, ...options },
+      clock,
+    );
   }
 
   async function read(): Promise<readonly GpuObservation[]> {
@@ -122,13 +129,43 @@ suite(`NvmlBackend in trouble${NvmlStub.hasCompiler ? '' : ' (skipped: no C comp
       ]);
       expect(stub.calls().filter((call) => call.startsWith('1 '))).toEqual([]);
     });
+
+    it('lets go of cards that have nothing to do, so that one that may sleep falls asleep', async () => {
+      const power = 'bus/pci/devices/0000:1b:00.0/power';
+      const idle = { utilization: '0 0', compute: [], graphics: [`99:${4 * 1024 * 1024}`] };
+      sys.write({ [`${power}/control`]: 'auto\n', [`${power}/runtime_suspended_time`]: '1200\n' });
+      sys.write({ [`${power}/runtime_status`]: 'active\n', 'bus/pci/drivers/nvidia/0000:1b:00.0/': '' });
+      stub.play([card(idle)]);
+      await read();
+      clock.advance(29_000);
+      await read();
+      expect(threadCount()).toBe(threads + 1);
+      expect(await readLater()).toMatchObject([{ state: 'ok', temp_c: 64 }]);
+      expect(threadCount()).toBe(threads);
+      expect(await readLater()).toMatchObject([{ state: 'ok', temp_c: 64, ageMs: 1000 }]);
+      sys.write({ [`${power}/runtime_status`]: 'suspended\n' });
+      expect(await readLater()).toMatchObject([{ state: 'asleep', temp_c: null, uuid: 'GPU-1111' }]);
+      sys.write({ [`${power}/runtime_status`]: 'active\n' });
+      stub.play([card()]);
+      clock.advance(30_000);
+      const [woken] = await read();
+      expect(woken).toMatchObject({ state: 'ok', util_pct: 97 });
+      expect(woken?.ageMs).toBeUndefined();
+    });
+
+    it('never lets go of cards that do not sleep', async () => {
+      stub.play([card({ utilization: '0 0', compute: [], graphics: [] })]);
+      await read();
+      clock.advance(60_000);
+      await read();
+      expect(threadCount()).toBe(threads + 1);
+    });
   });
 
   describe('failure', () => {
     it('is absent, without a thread, where there is no library, and looks again after a minute', async () => {
       const library = `${stub.path}.later`;
       using none = open({ library });
-      const threads = threadCount();
       expect(await none.read()).toBe('absent');
       symlinkSync(stub.path, library);
       expect(await none.read()).toBe('absent');
@@ -188,12 +225,25 @@ suite(`NvmlBackend in trouble${NvmlStub.hasCompiler ? '' : ' (skipped: no C comp
       expect(await readLater()).toMatchObject([{ temp_c: 70 }]);
     });
 
+    it('starts no second thread while the one before hangs in its shutdown', async () => {
+      stub.play([card()]);
+      await read();
+      stub.play([card()], { hang: 'nvmlShutdown', log: 1 });
+      backend[Symbol.dispose]();
+      await eventually('the shutdown hangs', () => stub.calls().includes('0 nvmlShutdown'));
+      using next = open();
+      const late = next.read();
+      await Promise.race([late, new Promise((resolve) => setImmediate(resolve))]);
+      expect(threadCount()).toBe(threads + 1);
+      stub.play([card()]);
+      expect(await late).toHaveLength(1);
+    });
+
     it('ends its thread, also one that hangs, once the driver lets go', async () => {
-      const threads = threadCount();
       stub.play([card({ hang: 'nvmlDeviceGetName' })], { log: 1 });
       const late = expect(read()).rejects.toThrow('the thread of the library ended');
       await eventually('the call hangs', () => stub.calls().includes('1 nvmlDeviceGetName'));
-      expect(threadCount()).toBeGreaterThan(threads);
+      expect(threadCount()).toBe(threads + 1);
       backend[Symbol.dispose]();
       stub.play([card()]);
       await late;
