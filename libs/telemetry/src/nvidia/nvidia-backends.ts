@@ -34,11 +34,12 @@ function nvmlChoice(config: TelemetryConfig, clock: Clock): BackendChoice {
   return { create: () => new NvmlBackend(options, clock), absence: `there is no ${nvmlLibrary}` };
 }
 
-function nvidiaSmiChoices({ nvidiaSmi, path, intervalMs }: TelemetryConfig, clock: Clock): readonly BackendChoice[] {
+function nvidiaSmiChoices(config: TelemetryConfig, clock: Clock): readonly BackendChoice[] {
+  const { nvidiaSmi, path, intervalMs, sysRoot } = config;
   const location = { nvidiaSmi, path };
   const absence = 'there is no nvidia-smi on the PATH';
   return [
-    { create: () => new NvidiaSmiBackend(location, intervalMs, clock), absence },
+    { create: () => new NvidiaSmiBackend(location, intervalMs, sysRoot, clock), absence },
     { create: () => new NvidiaSmiXmlBackend(location), absence },
   ];
 }

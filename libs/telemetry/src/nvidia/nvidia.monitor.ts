@@ -3,7 +3,7 @@ import type { Clock } from '#service-kit';
 import { withLostGpus } from '../lost-gpus.js';
 import type { Contribution, GpuObservation, Monitor } from '../monitor.js';
 import type { Sightings } from '../sightings.js';
-import { unknownGpu } from '../unknown-gpu.js';
+import { lastingOf, unknownGpu } from '../unknown-gpu.js';
 import { type BackendChoice, BackendChooser, type ChosenReading } from './backend-chooser.js';
 import { KmsgXid } from './kmsg-xid.js';
 import { drivenCards, isAsleep } from './runtime-status.js';
@@ -55,7 +55,11 @@ export class NvidiaMonitor implements Monitor {
 
   /** Which cards there are outlasts their values: one that the driver says nothing of is there all the same. */
   remains({ gpus }: Contribution): Contribution {
-    return { gpus: (gpus ?? []).map((gpu) => (gpu.state === 'ok' ? whoItIs(gpu, 'wedged') : gpu)) };
+    return {
+      gpus: (gpus ?? []).map((gpu) =>
+        gpu.state === 'ok' ? { ...lastingOf(gpu), state: 'wedged', ageMs: gpu.ageMs ?? 0 } : gpu,
+      ),
+    };
   }
 
   [Symbol.dispose](): void {
@@ -88,18 +92,11 @@ export class NvidiaMonitor implements Monitor {
     this.chooser[Symbol.dispose]();
     this.gpus = cards.map((card) => {
       const known = this.gpus.find(({ pci_bus_id }) => pci_bus_id === card);
-      return whoItIs(known ?? unknownGpu({ vendor: 'NVIDIA', source: 'sysfs', pci_bus_id: card }), 'asleep');
+      const gpu = known ?? unknownGpu({ vendor: 'NVIDIA', source: 'sysfs', pci_bus_id: card });
+      return { ...lastingOf(gpu), state: 'asleep' };
     });
     this.readAtMs = this.clock.monotonicMs();
     this.sightings.sawHolders(this.name, []);
     return { gpus: this.gpus };
   }
-}
-
-/** A card without the values that change. */
-function whoItIs(gpu: GpuObservation, state: GpuObservation['state']): GpuObservation {
-  const { vendor, source, uuid, name, pci_bus_id, driver_version, compute_capability, vram_total_mb } = gpu;
-  const { xid_last, mig_mode, ageMs } = gpu;
-  const known = { uuid, name, pci_bus_id, driver_version, compute_capability, vram_total_mb, xid_last, mig_mode };
-  return unknownGpu({ vendor, source, ...known, state, ...(ageMs === undefined ? {} : { ageMs }) });
 }

@@ -73,8 +73,8 @@ export class NvidiaSmiStream implements Disposable {
     }
   }
 
-  /** Gives the run up, so that the next one counts the cards anew. */
-  restart(): void {
+  /** Ends the run; the next reading begins another, which counts the cards anew. */
+  stop(): void {
     if (this.run === undefined) return;
     this.run.stop();
     this.leave(this.run);

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from '@jest/globals';
 
 import { SystemClock } from '#service-kit';
-import { eventually, FakeNvidiaSmi, ManualClock, nvidiaSmiCapture } from '#testing';
+import { eventually, FakeNvidiaSmi, ManualClock, nvidiaSmiCapture, TempTree } from '#testing';
 
 import { inPciOrder } from '../../gpu-order.js';
 import type { GpuObservation } from '../../monitor.js';
@@ -35,9 +35,13 @@ afterEach(() => {
   for (const each of open.splice(0).reverse()) each[Symbol.dispose]();
 });
 
-function setUp(capture: string, time = clock): { fake: FakeNvidiaSmi; backend: NvidiaSmiBackend } {
+function setUp(
+  capture: string,
+  time = clock,
+  sysRoot = '/nonexistent',
+): { fake: FakeNvidiaSmi; backend: NvidiaSmiBackend } {
   const fake = new FakeNvidiaSmi(capture);
-  const backend = new NvidiaSmiBackend({ nvidiaSmi: fake.path, path: '' }, INTERVAL_MS, time);
+  const backend = new NvidiaSmiBackend({ nvidiaSmi: fake.path, path: '' }, INTERVAL_MS, sysRoot, time);
   open.push(fake, backend);
   return { fake, backend };
 }
@@ -233,6 +237,27 @@ describe('NvidiaSmiBackend', () => {
     await read(backend);
     backend[Symbol.dispose]();
     await eventually('all is gone', () => fake.alive().length === 0);
+  });
+
+  it('lets go of idle cards one of which may sleep, and looks at them again later', async () => {
+    const power = 'bus/pci/devices/0000:00:10.0/power';
+    const sys = new TempTree({ [`${power}/control`]: 'auto\n', [`${power}/runtime_suspended_time`]: '5000\n' });
+    open.push(sys);
+    const time = new ManualClock();
+    const { fake, backend } = setUp('rtx-3090-v12', time, sys.root);
+    await readUntil(backend, 'it is known to be idle', ([gpu]) => gpu?.processes?.length === 0);
+    for (let s = 0; s < 30; s++) {
+      time.advance(1_000);
+      await read(backend);
+    }
+    await eventually('nothing holds the card awake', () => fake.alive().length === 0);
+    time.advance(10_000);
+    expect(await read(backend)).toMatchObject([{ name: 'NVIDIA GeForce RTX 3090', state: 'ok', ageMs: 10_000 }]);
+    sys.write({ [`${power}/runtime_status`]: 'suspended\n' });
+    expect(await read(backend)).toMatchObject([{ state: 'asleep', vram_used_mb: null, vram_total_mb: 24576 }]);
+    expect(fake.runs('gpu').started).toBe(1);
+    time.advance(20_000);
+    expect(await read(backend)).toMatchObject([{ state: 'ok', ageMs: 0 }]);
   });
 
   it('does not give a set that is old for a new one', async () => {

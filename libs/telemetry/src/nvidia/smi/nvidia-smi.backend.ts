@@ -1,6 +1,7 @@
 import type { Clock } from '#service-kit';
 
 import type { GpuObservation } from '../../monitor.js';
+import { IdleCards } from '../idle-cards.js';
 import { findNvidiaSmi, type SmiLocation } from './find-executable.js';
 import type { NvidiaBackend } from '../nvidia-backend.js';
 import { NvidiaSmiDetails } from './nvidia-smi-details.js';
@@ -14,20 +15,25 @@ export class NvidiaSmiBackend implements NvidiaBackend {
   readonly name = 'nvidia-smi';
   private readonly stream: NvidiaSmiStream;
   private readonly details: NvidiaSmiDetails;
+  private readonly idle: IdleCards;
   private executable: string | undefined;
   private recountedMs: number;
 
   constructor(
     private readonly location: SmiLocation,
     intervalMs: number,
+    sysRoot: string,
     private readonly clock: Clock,
   ) {
+    this.idle = new IdleCards(sysRoot, clock);
     this.details = new NvidiaSmiDetails(clock);
     this.stream = new NvidiaSmiStream(intervalMs, clock, (signal) => this.details.idle(signal));
     this.recountedMs = clock.monotonicMs();
   }
 
   async read(signal: AbortSignal): Promise<readonly GpuObservation[] | 'absent'> {
+    const left = this.idle.leftAlone();
+    if (left !== undefined) return left;
     this.executable ??= await findNvidiaSmi(this.location);
     if (this.executable === undefined) return 'absent';
     try {
@@ -35,7 +41,9 @@ export class NvidiaSmiBackend implements NvidiaBackend {
       const ageMs = this.clock.monotonicMs() - atMs;
       this.details.refresh(this.executable, gpus);
       this.recount(gpus.length);
-      return gpus.map((gpu) => ({ ...this.details.completed(gpu), ageMs }));
+      const completed = gpus.map((gpu) => ({ ...this.details.completed(gpu), ageMs }));
+      if (this.idle.mayBeLeft(completed)) this.stream.stop();
+      return completed;
     } catch (error) {
       // It may have been removed or replaced.
       this.executable = undefined;
@@ -54,6 +62,6 @@ export class NvidiaSmiBackend implements NvidiaBackend {
     const nowMs = this.clock.monotonicMs();
     if (listed === null || listed === cards || nowMs - this.recountedMs < RECOUNT_MS) return;
     this.recountedMs = nowMs;
-    this.stream.restart();
+    this.stream.stop();
   }
 }
