@@ -1,7 +1,7 @@
 import { limits } from '#contracts';
 
 import type { GpuObservation } from './monitor.js';
-import { unknownGpu } from './unknown-gpu.js';
+import { lastingOf } from './unknown-gpu.js';
 
 /**
  * Adds the GPUs that the driver listed before and no longer does: a card that falls off the bus stays in sight, as
@@ -17,9 +17,8 @@ export function withLostGpus(
   return [...now, ...gone.map((gpu) => lost(gpu, sinceMs))].slice(0, limits.GPUS_PER_HIVE_MAX);
 }
 
-function lost(gpu: GpuObservation, sinceMs: number): GpuObservation {
-  const { vendor, source, uuid, name, pci_bus_id, driver_version, compute_capability, vram_total_mb } = gpu;
-  const { xid_last, mig_mode } = gpu;
-  const known = { uuid, name, pci_bus_id, driver_version, compute_capability, vram_total_mb, xid_last, mig_mode };
-  return unknownGpu({ vendor, source, ...known, state: 'lost', ageMs: (gpu.ageMs ?? 0) + sinceMs });
-}
+const lost = (gpu: GpuObservation, sinceMs: number): GpuObservation => ({
+  ...lastingOf(gpu),
+  state: 'lost',
+  ageMs: (gpu.ageMs ?? 0) + sinceMs,
+});

@@ -28,6 +28,8 @@ export class MonitorRunner implements Disposable {
   private abort = new AbortController();
   private ending: Ending | undefined;
   private lastOk: Extract<Ending, { kind: 'ok' }> | undefined;
+  /** As `lastOk`, but outlasts a failure: some of it may remain true. */
+  private lastTold: Extract<Ending, { kind: 'ok' }> | undefined;
   private tookMs: number | null = null;
 
   /** `staleAfterMs`: a value that is older is reported as stale. */
@@ -51,7 +53,7 @@ export class MonitorRunner implements Disposable {
   /**
    * The latest that is known, as of now. Before the first reading has ended that is `stale` without an age. A reading
    * that rejected is `failed` until one succeeds: its older values are not shown. A sensor that stopped answering is
-   * `stale` with its last values for 30 s, then `failed`.
+   * `stale` with its last values for 30 s, then `failed`. With a failure goes what the monitor says of it remains.
    */
   outcome(): MonitorOutcome {
     const { ending } = this;
@@ -63,7 +65,7 @@ export class MonitorRunner implements Disposable {
       case 'absent':
         return { report: this.report('absent', null) };
       case 'failed':
-        return { report: this.report('failed', null, ending.error) };
+        return this.failed(ending.error);
       case 'unanswered':
         return this.lastKnown(ending.error);
     }
@@ -107,6 +109,7 @@ export class MonitorRunner implements Disposable {
     this.ending = ending;
     this.tookMs = round(this.clock.monotonicMs() - startedMs, 1);
     if (ending.kind !== 'unanswered') this.lastOk = ending.kind === 'ok' ? ending : undefined;
+    if (ending.kind === 'ok' || ending.kind === 'absent') this.lastTold = this.lastOk;
   }
 
   private aborted(error: unknown): Ending {
@@ -128,8 +131,15 @@ export class MonitorRunner implements Disposable {
 
   private lastKnown(error: string): MonitorOutcome {
     const ageMs = this.lastOk === undefined ? Infinity : this.ageMs(this.lastOk.atMs);
-    if (this.lastOk === undefined || ageMs > KEEP_UNANSWERED_MS) return { report: this.report('failed', null, error) };
+    if (this.lastOk === undefined || ageMs > KEEP_UNANSWERED_MS) return this.failed(error);
     return { report: this.report('stale', ageMs, error), contribution: this.lastOk.value, unanswered: true };
+  }
+
+  private failed(error: string): MonitorOutcome {
+    const told = this.lastTold;
+    const contribution = told === undefined ? undefined : this.monitor.remains?.(told.value);
+    if (told === undefined || contribution === undefined) return { report: this.report('failed', null, error) };
+    return { report: this.report('failed', this.ageMs(told.atMs), error), contribution };
   }
 
   private ageMs(atMs: number): number {

@@ -80,6 +80,8 @@ export interface Monitor {
    * Never called while a reading is under way.
    */
   read(signal: AbortSignal): Promise<Contribution | 'absent'>;
+  /** What is still true of its last reading when that is too old to be shown, or the sensor has failed since. */
+  remains?(lastKnown: Contribution): Contribution;
   /** Ends what outlives a reading, such as a helper process. */
   [Symbol.dispose]?(): void;
 }
@@ -87,7 +89,7 @@ export interface Monitor {
 /** The latest that is known from one monitor. */
 export interface MonitorOutcome {
   readonly report: MonitorReport;
-  /** Only with status `ok` or `stale`. */
+  /** With status `failed` no more than what remains of the last. */
   readonly contribution?: Contribution;
   /** The sensor was over its budget: the contribution is the last that it gave, not what is now. */
   readonly unanswered?: true;

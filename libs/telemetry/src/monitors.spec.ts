@@ -15,7 +15,9 @@ const config = (procRoot: string): TelemetryConfig => ({
   cgroupSlice: 'rbee.slice',
   gpuBackend: 'auto',
   nvidiaSmi: undefined,
+  path: '',
   nvmlLibrary: 'libnvidia-ml.so.1',
+  libraryPath: '',
   pcieThroughput: false,
   engineMetrics: true,
   intervalMs: 1000,
@@ -53,6 +55,14 @@ describe('createMonitors', () => {
     ]);
   });
 
+  it.each([
+    ['none', ['machine', 'workers', 'engines']],
+    ['demo', ['machine', 'workers', 'nvidia', 'engines']],
+  ] as const)('reads no other cards where the back end is %s', (gpuBackend, expected) => {
+    const settings = { ...config('/no/such/proc'), gpuBackend };
+    expect(createMonitors(settings, new SystemClock()).map(({ name }) => name)).toEqual(expected);
+  });
+
   it('has one for the whole machine where there is no /proc', () => {
     expect(names('/no/such/proc')).toEqual(['machine', 'workers', 'nvidia', 'graphics', 'engines']);
   });
@@ -63,7 +73,12 @@ describe('a sample of this machine', () => {
     using fake = new FakeNvidiaSmi('made-h100-v13');
     using cgroup = new TempTree({ 'rbee.slice/llm/8080/cgroup.procs': `${process.pid}\n` });
     const clock = new SystemClock();
-    const settings = { ...config('/proc'), cgroupRoot: cgroup.root, nvidiaSmi: fake.path };
+    const settings = {
+      ...config('/proc'),
+      cgroupRoot: cgroup.root,
+      gpuBackend: 'nvidia-smi' as const,
+      nvidiaSmi: fake.path,
+    };
     const runners = createMonitors(settings, clock).map((monitor) => new MonitorRunner(monitor, clock, 60_000));
     try {
       await Promise.all(runners.map((runner) => runner.start()));

@@ -15,6 +15,7 @@ import { portableMachineMonitor } from './machine/portable-machine.monitor.js';
 import { pressureMonitor } from './machine/pressure.monitor.js';
 import { uptimeMonitor } from './machine/uptime.monitor.js';
 import type { Monitor } from './monitor.js';
+import { nvidiaSources } from './nvidia/nvidia-backends.js';
 import { NvidiaMonitor } from './nvidia/nvidia.monitor.js';
 import { Sightings } from './sightings.js';
 import { WorkersMonitor } from './workers/workers.monitor.js';
@@ -36,8 +37,12 @@ export interface TelemetryConfig {
   readonly gpuBackend: GpuBackend;
   /** The executable, under any name; undefined looks for `nvidia-smi` on the PATH. */
   readonly nvidiaSmi: string | undefined;
+  /** Where programs are looked for: the operating system's PATH. */
+  readonly path: string;
   /** What the dynamic linker is asked for, usually `libnvidia-ml.so.1`. */
   readonly nvmlLibrary: string;
+  /** Where the dynamic linker looks first: the operating system's LD_LIBRARY_PATH. */
+  readonly libraryPath: string;
   /** PCIe throughput takes the driver tens of ms a card, so it is read only on request. */
   readonly pcieThroughput: boolean;
   /** Whether recognized inference servers are asked for their own numbers. */
@@ -52,10 +57,17 @@ export function createMonitors(config: TelemetryConfig, clock: Clock): readonly 
   return [
     ...machineMonitors(config, clock),
     new WorkersMonitor(config, clock, sightings, config.intervalMs),
-    new NvidiaMonitor(config.nvidiaSmi, clock, sightings),
-    otherGpuMonitor(config, clock, sightings),
+    ...gpuMonitors(config, clock, sightings),
     ...(config.engineMetrics ? [new EnginesMonitor(sightings, clock, config.intervalMs)] : []),
   ];
+}
+
+/** Made-up cards stand for all of a machine: they are for trying things without a GPU. */
+function gpuMonitors(config: TelemetryConfig, clock: Clock, sightings: Sightings): readonly Monitor[] {
+  const nvidia = nvidiaSources(config, clock);
+  if (nvidia === undefined) return [];
+  const monitor = new NvidiaMonitor(nvidia, clock, sightings);
+  return config.gpuBackend === 'demo' ? [monitor] : [monitor, otherGpuMonitor(config, clock, sightings)];
 }
 
 /** What the kernel's files tell; where there are none, what `systeminformation` makes of the platform. */

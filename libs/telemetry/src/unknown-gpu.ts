@@ -35,3 +35,11 @@ export const unknownGpu = (
   state: 'ok',
   ...known,
 });
+
+/** What of a card outlasts its values: who it is and how it is set up. */
+export function lastingOf(gpu: GpuObservation): GpuObservation {
+  const { vendor, source, uuid, name, pci_bus_id, driver_version, compute_capability } = gpu;
+  const { vram_total_mb, xid_last, mig_mode, state } = gpu;
+  const known = { uuid, name, pci_bus_id, driver_version, compute_capability, vram_total_mb, xid_last, mig_mode };
+  return unknownGpu({ vendor, source, ...known, state });
+}

@@ -3,8 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { csvCards, csvComputeApps } from './fake-nvidia-smi-csv.js';
+
 const BIN = fileURLToPath(new URL('../bin/fake-nvidia-smi', import.meta.url));
 const CAPTURES = fileURLToPath(new URL('../fixtures/nvidia-smi/', import.meta.url));
+
+/** What a run was for: `-q -x`, `--query-gpu` or `--query-compute-apps`. */
+export type SmiPurpose = 'xml' | 'gpu' | 'apps';
+
+interface RunEvent {
+  readonly event: string;
+  readonly pid: number;
+  readonly purpose: string;
+}
 
 /** The text of one of the captured answers of `nvidia-smi -q -x`, by its file name without the ending. */
 export function nvidiaSmiCapture(name: string): string {
@@ -16,41 +27,54 @@ export class FakeNvidiaSmi implements Disposable {
   private readonly folder = mkdtempSync(join(tmpdir(), 'fake-nvidia-smi-'));
   private readonly control = join(this.folder, 'control');
   private readonly log = join(this.folder, 'log');
+  private generation = 0;
   /** What `HIVE_NVIDIA_SMI` takes. A blank in the path must not matter. */
   readonly path = join(this.folder, 'a card tool');
 
   /** Plays this capture until it is told otherwise. */
   constructor(capture: string) {
-    this.play(capture);
-  }
-
-  /** Plays another capture from the next run on. */
-  play(capture: string): void {
     const settings = {
-      FAKE_NVIDIA_SMI_XML: join(CAPTURES, `${capture}.xml`),
+      FAKE_NVIDIA_SMI_XML: join(this.folder, 'capture.xml'),
+      FAKE_NVIDIA_SMI_CSV: join(this.folder, 'cards'),
+      FAKE_NVIDIA_SMI_APPS: join(this.folder, 'apps'),
       FAKE_NVIDIA_SMI_CONTROL: this.control,
       FAKE_NVIDIA_SMI_LOG: this.log,
     };
     const exports = Object.entries(settings).map(([name, value]) => `export ${name}='${value}'`);
     writeFileSync(this.path, ['#!/bin/sh', ...exports, `exec '${BIN}' "$@"`, ''].join('\n'), { mode: 0o755 });
+    this.play(capture);
+  }
+
+  /** Plays another capture: a run that loops takes it up with its next tick. */
+  play(capture: string): void {
+    this.playXml(nvidiaSmiCapture(capture));
+  }
+
+  /** As `play`, with XML of the test's own. */
+  playXml(xml: string): void {
+    this.generation += 1;
+    writeFileSync(join(this.folder, 'capture.xml'), xml);
+    writeFileSync(join(this.folder, 'apps'), csvComputeApps(xml));
+    const cards = csvCards(xml).map((card) => Object.entries(card).map(([field, value]) => `${field}\t${value}\n`));
+    writeFileSync(join(this.folder, 'cards'), cards.map((card) => `${card.join('')}.\n`).join(''));
     this.behave('play');
   }
 
-  /** One of the modes that the script lists, such as `hang` or `sleep 2`, from the next run on. */
+  /** One of the modes that the script lists, such as `hang` or `sleep 2`, from the next run or tick on. */
   behave(mode: string): void {
-    writeFileSync(this.control, `${mode}\n`);
+    writeFileSync(this.control, `${mode}\n${this.generation}\n`);
   }
 
-  /** How many runs there were, and how many began while another still lived. */
-  runs(): { started: number; overlapped: number } {
-    const events = this.events();
+  /** How many runs there were, and how many began while another of the same purpose still lived. */
+  runs(purpose?: SmiPurpose): { started: number; overlapped: number } {
+    const events = this.events(purpose);
     const count = (wanted: string): number => events.filter(({ event }) => event === wanted).length;
     return { started: count('start'), overlapped: count('overlap') };
   }
 
   /** The runs that are still alive. */
-  alive(): number[] {
-    return this.events()
+  alive(purpose?: SmiPurpose): number[] {
+    return this.events(purpose)
       .filter(({ event, pid }) => event === 'start' && isFake(pid))
       .map(({ pid }) => pid);
   }
@@ -61,10 +85,13 @@ export class FakeNvidiaSmi implements Disposable {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  private events(): { event: string; pid: number }[] {
+  private events(purpose?: SmiPurpose): RunEvent[] {
     if (!existsSync(this.log)) return [];
     const lines = readFileSync(this.log, 'utf8').trim().split('\n');
-    return lines.map((line) => ({ event: line.split(' ')[0] ?? '', pid: Number(line.split(' ')[1]) }));
+    return lines
+      .map((line) => line.split(' '))
+      .map(([event = '', pid, of = '']) => ({ event, pid: Number(pid), purpose: of }))
+      .filter((event) => purpose === undefined || event.purpose === purpose);
   }
 }
 

@@ -23,7 +23,7 @@ export { FakeEngine, type FakeEngineOptions, type FakeEngineResponse } from './f
 export { FakeHive, type FakeHiveOptions } from './fake-hive.js';
 export { FakeMachine, type FakeProcess } from './fake-machine.js';
 export { type CallbackAnswer, FakeQueen } from './fake-queen.js';
-export { FakeNvidiaSmi, nvidiaSmiCapture } from './fake-nvidia-smi.js';
+export { FakeNvidiaSmi, nvidiaSmiCapture, type SmiPurpose } from './fake-nvidia-smi.js';
 export { LightHive } from './light-hive.js';
 export { ManualClock } from './manual-clock.js';
 export { NvmlStub, type StubCard, type StubLines } from './nvml-stub.js';

@@ -46,7 +46,7 @@ export interface ToldOfCard extends Omit<
 }
 
 /** The bits of `nvmlClocksEventReason…`. */
-const REASONS: Readonly<Record<string, number>> = {
+export const CLOCKS_REASON_BITS: Readonly<Record<string, number>> = {
   applications_clocks_setting: 0x2,
   sw_power_cap: 0x4,
   hw_slowdown: 0x8,
@@ -57,7 +57,7 @@ const REASONS: Readonly<Record<string, number>> = {
   display_clocks_setting: 0x100,
 };
 /** Idling is none of what nvidia-smi lists here. */
-const IDLE = 0x1;
+export const CLOCKS_IDLE_BIT = 0x1;
 
 /** The card of which nvidia-smi has told this. */
 export function stubCardOf(told: ToldOfCard): StubCard {
@@ -108,7 +108,9 @@ function sensors(told: ToldOfCard): Lines {
 
 function health({ throttle_reasons, ecc_errors, remapped_rows }: ToldOfCard): Lines {
   return {
-    reasons: of(throttle_reasons, (names) => names.reduce((mask, name) => mask | (REASONS[name] ?? 0), IDLE)),
+    reasons: of(throttle_reasons, (names) =>
+      names.reduce((mask, name) => mask | (CLOCKS_REASON_BITS[name] ?? 0), CLOCKS_IDLE_BIT),
+    ),
     ecc_corrected: ecc_errors?.corrected ?? null,
     ecc_uncorrected: ecc_errors?.uncorrected ?? null,
     remapped_rows: of(remapped_rows, (rows) =>

@@ -35,7 +35,11 @@ export interface HiveConfig {
   readonly gpuBackend: GpuBackend;
   /** Path of the `nvidia-smi` to run; the one on the PATH if undefined. */
   readonly nvidiaSmi: string | undefined;
+  /** The operating system's PATH. */
+  readonly path: string;
   readonly nvmlLibrary: string;
+  /** The operating system's LD_LIBRARY_PATH. */
+  readonly libraryPath: string;
   readonly pcieThroughput: boolean;
   readonly engineMetrics: boolean;
 }
@@ -114,6 +118,13 @@ const SETTINGS: Settings<HiveConfig> = {
     help: 'NVIDIA management library',
     fallback: 'libnvidia-ml.so.1',
   }),
+  libraryPath: textSetting({
+    env: 'LD_LIBRARY_PATH',
+    flag: 'library-path',
+    help: 'folders in which the library is looked for first',
+    fallback: '',
+    shownDefault: 'none',
+  }),
   pcieThroughput: switchSetting({
     env: 'HIVE_PCIE_THROUGHPUT',
     flag: 'pcie-throughput',
@@ -132,6 +143,12 @@ const SETTINGS: Settings<HiveConfig> = {
     help: 'path of nvidia-smi',
     fallback: undefined,
     shownDefault: 'nvidia-smi on the PATH',
+  }),
+  path: textSetting({
+    env: 'PATH',
+    flag: 'path',
+    help: 'folders in which nvidia-smi is looked for',
+    fallback: '/usr/local/bin:/usr/bin:/bin',
   }),
 };
 

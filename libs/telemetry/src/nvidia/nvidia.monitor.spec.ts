@@ -1,206 +1,253 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { accessSync, constants, mkdirSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 
+import { type Clock, SystemClock } from '#service-kit';
 import { eventually, FakeNvidiaSmi, ManualClock, TempTree } from '#testing';
 
+import { composeSample } from '../compose-sample.js';
+import type { Contribution, GpuObservation } from '../monitor.js';
+import { MonitorRunner } from '../monitor-runner.js';
+import type { GpuBackend, TelemetryConfig } from '../monitors.js';
 import { Sightings } from '../sightings.js';
-import { NVIDIA_SMI_PROGRAM } from './nvidia-smi-program.js';
+import { unknownGpu } from '../unknown-gpu.js';
+import type { BackendChoice } from './backend-chooser.js';
+import { nvidiaSources } from './nvidia-backends.js';
 import { NvidiaMonitor } from './nvidia.monitor.js';
 
-const clock = new ManualClock();
+const T4 = '00000000:00:1E.0';
+const open: Disposable[] = [];
 
-function readOnce(monitor: NvidiaMonitor, signal = AbortSignal.timeout(10_000)): ReturnType<NvidiaMonitor['read']> {
-  return monitor.read(signal);
+afterEach(() => {
+  for (const each of open.splice(0).reverse()) each[Symbol.dispose]();
+});
+
+function opened<T extends Disposable>(each: T): T {
+  open.push(each);
+  return each;
 }
 
+const config = (changes: Partial<TelemetryConfig>): TelemetryConfig => ({
+  procRoot: '/proc',
+  sysRoot: '/nonexistent',
+  cgroupRoot: '/nonexistent',
+  cgroupSlice: 'rbee.slice',
+  gpuBackend: 'nvidia-smi',
+  nvidiaSmi: undefined,
+  path: '',
+  nvmlLibrary: 'libnvidia-ml.so.1',
+  libraryPath: '',
+  pcieThroughput: false,
+  engineMetrics: true,
+  intervalMs: 100,
+  ...changes,
+});
+
+function monitorOf(
+  changes: Partial<TelemetryConfig>,
+  kmsg?: string,
+  clock: Clock = new SystemClock(),
+  sightings = new Sightings(),
+): NvidiaMonitor {
+  const sources = nvidiaSources(config(changes), clock);
+  if (sources === undefined) throw new Error('no sources');
+  return opened(new NvidiaMonitor({ ...sources, kmsg }, clock, sightings));
+}
+
+async function read(monitor: NvidiaMonitor): Promise<Contribution> {
+  const reading = await monitor.read(AbortSignal.timeout(10_000));
+  if (reading === 'absent') throw new Error('absent');
+  return reading;
+}
+
+/** One back end that gives what the test says. */
+function choiceOf(cards: () => readonly GpuObservation[]): BackendChoice {
+  const backend = { name: 'nvml' as const, read: () => Promise.resolve(cards()), [Symbol.dispose]: () => undefined };
+  return { create: () => backend, absence: '' };
+}
+
+const cardAt = (pci_bus_id: string, more: Partial<GpuObservation> = {}): GpuObservation =>
+  unknownGpu({ vendor: 'NVIDIA', source: 'nvml', pci_bus_id, vram_used_mb: 1, ...more });
+
 describe('NvidiaMonitor', () => {
-  it('reads the GPUs, whatever the executable is called, and goes on with one helper', async () => {
-    using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
-    for (let reading = 1; reading <= 3; reading++) {
-      expect(await readOnce(monitor)).toMatchObject({ gpus: [{ name: 'Tesla T4', vram_used_mb: 1032 }] });
-    }
-    expect(fake.runs()).toEqual({ started: 3, overlapped: 0 });
+  it('reads the cards and names who holds their memory', async () => {
+    const fake = opened(new FakeNvidiaSmi('tesla-t4'));
+    const sightings = new Sightings();
+    const monitor = monitorOf({ nvidiaSmi: fake.path }, undefined, new SystemClock(), sightings);
+    expect(await read(monitor)).toMatchObject({ gpus: [{ name: 'Tesla T4', source: 'nvidia-smi' }] });
+    await eventually('the holders', async () => (await read(monitor), sightings.gpuHolders.size === 2));
+    expect([...sightings.gpuHolders].sort()).toEqual([5762, 675]);
   });
 
-  it.each(['fail', 'fail-stderr'])('tells why nvidia-smi failed, said by %s, and recovers', async (mode) => {
-    using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
-    const words = "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.";
-    fake.behave(`${mode} ${words}`);
-    await expect(readOnce(monitor)).rejects.toThrow(words);
+  it('falls back on the XML where the stream fails, and says why', async () => {
+    const fake = opened(new FakeNvidiaSmi('tesla-t4'));
+    fake.behave('exit 7');
+    const monitor = monitorOf({ nvidiaSmi: fake.path });
+    const { gpus, hint } = await eventually(
+      'the last resort',
+      async () => {
+        const reading = await read(monitor);
+        return reading.hint === undefined ? undefined : reading;
+      },
+      15_000,
+    );
+    expect(gpus).toMatchObject([{ source: 'nvidia-smi -q -x', vram_used_mb: 1032 }]);
+    expect(hint).toBe('read through nvidia-smi -q -x: nvidia-smi ended (7)');
+    expect(fake.alive('gpu')).toEqual([]);
+  });
+
+  it('keeps a card in sight that the driver no longer lists, as lost, until it comes back', async () => {
+    const fake = opened(new FakeNvidiaSmi('made-h100-v13'));
+    const monitor = monitorOf({ nvidiaSmi: fake.path });
+    const states = async (): Promise<string> => (await read(monitor)).gpus!.map(({ state }) => state).join();
+    expect(await states()).toBe('ok,ok');
+    fake.behave('cards 1');
+    await eventually('one is lost', async () => (await states()) === 'ok,lost');
     fake.behave('play');
-    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ state: 'ok' }] });
+    await eventually('it is back', async () => (await states()) === 'ok,ok');
   });
 
-  it('does not take words on stderr for a failure', async () => {
-    using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
-    fake.behave('noise WARNING: infoROM is corrupted at gpu 0000:00:1E.0');
-    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ vram_used_mb: 1032 }] });
-  });
-
-  it('takes a complete answer whatever the exit code, as that of a card whose infoROM is corrupted', async () => {
-    using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
-    fake.behave('exit 14');
-    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ vram_used_mb: 1032 }] });
-  });
-
-  it('reads an answer of more than 1 MiB', async () => {
-    using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
-    fake.behave('large');
-    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ vram_used_mb: 1032 }] });
-  });
-
-  it('rejects half an answer and recovers', async () => {
-    using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
-    fake.behave('truncated');
-    await expect(readOnce(monitor)).rejects.toThrow(/unclosed/i);
-    fake.behave('play');
-    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ vram_used_mb: 1032 }] });
-  });
-
-  it('leaves everything unknown where the driver says [N/A] to all', async () => {
-    using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
-    fake.behave('unknown');
-    expect(await readOnce(monitor)).toMatchObject({
-      gpus: [{ uuid: null, vram_used_mb: null, util_pct: null, ecc_errors: null, processes: null }],
-    });
-  });
-
-  it('kills a run that hangs, leaves nothing behind, and never starts a second beside it', async () => {
-    using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
-    for (let reading = 1; reading <= 2; reading++) {
-      fake.behave('hang');
-      const abort = new AbortController();
-      const hung = readOnce(monitor, abort.signal);
-      await eventually('it hangs', () => fake.alive().length === 1);
-      abort.abort();
-      await expect(hung).rejects.toMatchObject({ name: 'AbortError' });
-      await eventually('it is gone', () => fake.alive().length === 0);
-      fake.behave('play');
-      expect(await readOnce(monitor)).toMatchObject({ gpus: [{ vram_used_mb: 1032 }] });
-    }
-    expect(fake.runs()).toEqual({ started: 4, overlapped: 0 });
-  });
-
-  it('ends everything when it is disposed of while it reads', async () => {
-    using fake = new FakeNvidiaSmi('tesla-t4');
-    const monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
-    fake.behave('hang');
-    const hung = readOnce(monitor);
-    await eventually('it hangs', () => fake.alive().length === 1);
-    monitor[Symbol.dispose]();
-    await expect(hung).rejects.toThrow('the helper of nvidia-smi ended (SIGKILL)');
-    await eventually('it is gone', () => fake.alive().length === 0);
+  it('knows of an Xid error what the kernel said, unless the back end knows better', async () => {
+    const tree = opened(
+      new TempTree({
+        kmsg: '4,1,1,-;NVRM: Xid (PCI:0000:0a:00): 79, gone\n4,1,1,-;NVRM: Xid (PCI:0000:0b:00): 63, row\n',
+      }),
+    );
+    const cards = [cardAt('00000000:0A:00.0'), cardAt('00000000:0B:00.0', { xid_last: 48 }), cardAt(T4)];
+    const sources = { choices: [choiceOf(() => cards)], demanded: undefined, sysRoot: '/nonexistent' };
+    const monitor = opened(
+      new NvidiaMonitor({ ...sources, kmsg: join(tree.root, 'kmsg') }, new ManualClock(), new Sightings()),
+    );
+    expect((await read(monitor)).gpus?.map(({ xid_last }) => xid_last)).toEqual([79, 48, null]);
   });
 
   it('says which setting is no executable', async () => {
-    using tree = new TempTree({ 'plain-file': '#!/bin/sh\n' });
+    const tree = opened(new TempTree({ 'plain-file': '#!/bin/sh\n' }));
     for (const path of [join(tree.root, 'missing'), join(tree.root, 'plain-file'), tree.root]) {
-      using monitor = new NvidiaMonitor(path, clock, new Sightings());
-      await expect(readOnce(monitor)).rejects.toThrow(`${path} is not an executable file`);
+      await expect(read(monitorOf({ nvidiaSmi: path }))).rejects.toThrow(`${path} is not an executable file`);
     }
-  });
-
-  it('keeps a GPU in sight that the driver no longer lists, as lost', async () => {
-    using fake = new FakeNvidiaSmi('rtx-3080-v12');
-    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
-    await readOnce(monitor);
-    fake.play('quadro-p400');
-    expect(await readOnce(monitor)).toMatchObject({
-      gpus: [
-        { name: 'Quadro P400', state: 'ok', vram_used_mb: 0 },
-        { name: 'NVIDIA GeForce RTX 3080', state: 'lost', vram_used_mb: null, processes: null },
-      ],
-    });
   });
 });
 
-describe('NvidiaMonitor without a path', () => {
-  it('is absent without nvidia-smi on the PATH, and looks again only after a minute', async () => {
-    using fake = new FakeNvidiaSmi('tesla-t4');
-    using tree = new TempTree({ 'bin/': '' });
+describe('NvidiaMonitor without an nvidia-smi', () => {
+  it('is absent where the choice is its own, and looks again only after a minute', async () => {
+    const fake = opened(new FakeNvidiaSmi('tesla-t4'));
+    const tree = opened(new TempTree({ 'bin/': '' }));
     const time = new ManualClock();
-    using monitor = new NvidiaMonitor(undefined, time, new Sightings(), `:/no/such/folder:${tree.root}/bin`);
-    expect(await readOnce(monitor)).toBe('absent');
+    const path = `:/no/such/folder:${tree.root}/bin`;
+    const nvmlLibrary = '/nonexistent/libnvidia-ml.so.1';
+    const monitor = monitorOf({ gpuBackend: 'auto', path, nvmlLibrary }, undefined, time);
+    const readRaw = (): Promise<unknown> => monitor.read(AbortSignal.timeout(10_000));
+    expect(await readRaw()).toBe('absent');
     symlinkSync(fake.path, join(tree.root, 'bin/nvidia-smi'));
     time.advance(59_000);
-    expect(await readOnce(monitor)).toBe('absent');
+    expect(await readRaw()).toBe('absent');
     time.advance(1_000);
-    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ state: 'ok' }] });
+    expect(await readRaw()).toMatchObject({ gpus: [{ state: 'ok' }] });
+  });
+
+  it('fails where it was asked for by name, and names the setting', async () => {
+    const words = 'HIVE_GPU_BACKEND is nvidia-smi, but there is no nvidia-smi on the PATH';
+    await expect(read(monitorOf({}))).rejects.toThrow(words);
+  });
+
+  it('needs none to demonstrate, and takes no made-up process for one of this machine', async () => {
+    const sightings = new Sightings();
+    const { gpus } = await read(monitorOf({ gpuBackend: 'demo' }, undefined, new ManualClock(), sightings));
+    expect(gpus).toHaveLength(8);
+    expect(gpus?.every(({ source, state }) => source === 'demo' && state === 'ok')).toBe(true);
+    expect(sightings.gpuHolders.size).toBe(0);
+  });
+
+  it.each<[GpuBackend, boolean]>([
+    ['none', true],
+    ['auto', false],
+  ])('has nothing to read through with %s: %s', (gpuBackend, nothing) => {
+    expect(nvidiaSources(config({ gpuBackend }), new ManualClock()) === undefined).toBe(nothing);
   });
 });
 
-describe('the helper program', () => {
-  it('ends with the process that started it, and takes a hung nvidia-smi with it', async () => {
-    using fake = new FakeNvidiaSmi('tesla-t4');
-    fake.behave('hang');
-    const packagePath = createRequire(import.meta.url).resolve('node-nvidia-smi');
-    const helper = spawn(process.execPath, ['--eval', NVIDIA_SMI_PROGRAM, packagePath], {
-      detached: true,
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+describe('sleeping cards', () => {
+  const DEVICE = 'bus/pci/devices/0000:00:1e.0/power/runtime_status';
+  const DRIVEN = 'bus/pci/drivers/nvidia/0000:00:1e.0/';
+
+  it('are shown without being woken, keep what is known of them, and wake by themselves', async () => {
+    const tree = opened(new TempTree({ [DEVICE]: 'suspended\n', [DRIVEN]: '' }));
+    const fake = opened(new FakeNvidiaSmi('tesla-t4'));
+    const monitor = monitorOf({ nvidiaSmi: fake.path, sysRoot: tree.root });
+    expect((await read(monitor)).gpus).toEqual([
+      unknownGpu({ vendor: 'NVIDIA', source: 'sysfs', pci_bus_id: T4, state: 'asleep' }),
+    ]);
+    expect(fake.runs().started).toBe(0);
+    tree.write({ [DEVICE]: 'active\n' });
+    expect(await read(monitor)).toMatchObject({ gpus: [{ name: 'Tesla T4', state: 'ok', temp_c: 40 }] });
+    tree.write({ [DEVICE]: 'suspended\n' });
+    expect(await read(monitor)).toMatchObject({
+      gpus: [{ name: 'Tesla T4', state: 'asleep', temp_c: null, vram_used_mb: null, vram_total_mb: 15360 }],
     });
-    const ended = once(helper, 'exit');
-    helper.send(fake.path);
-    await eventually('it hangs', () => fake.alive().length === 1);
-    helper.disconnect();
-    expect(await ended).toEqual([null, 'SIGKILL']);
-    await eventually('it is gone', () => fake.alive().length === 0);
+    await eventually('nothing runs that could wake it', () => fake.alive().length === 0);
+  });
+
+  it('are asked for by their driver as long as one of them is awake', async () => {
+    const tree = opened(new TempTree({ [DEVICE]: 'suspended\n', [DRIVEN]: '' }));
+    tree.write({ 'bus/pci/drivers/nvidia/0000:01:00.0/': '' });
+    tree.write({ 'bus/pci/devices/0000:01:00.0/power/runtime_status': 'active\n' });
+    const fake = opened(new FakeNvidiaSmi('tesla-t4'));
+    const monitor = monitorOf({ nvidiaSmi: fake.path, sysRoot: tree.root });
+    expect(await read(monitor)).toMatchObject({ gpus: [{ name: 'Tesla T4', state: 'ok' }] });
   });
 });
 
-/** Only a frozen process survives SIGKILL as one does that hangs in a driver; version 1 of the freezer does that. */
-const FREEZERS = '/sys/fs/cgroup/freezer';
-const canFreeze = isWritable(join(FREEZERS, 'cgroup.procs'));
-
-describe('a process that does not end after SIGKILL', () => {
-  const onFreezer = canFreeze ? it : it.skip;
-  const reason = canFreeze ? '' : ' (skipped: no writable v1 freezer here)';
-
-  onFreezer(`is not joined by a second one${reason}`, async () => {
-    using fake = new FakeNvidiaSmi('tesla-t4');
-    using monitor = new NvidiaMonitor(fake.path, clock, new Sightings());
-    fake.behave('hang');
-    const abort = new AbortController();
-    const hung = readOnce(monitor, abort.signal);
-    const [pid] = await eventually('it hangs', () => (fake.alive().length === 1 ? fake.alive() : undefined));
-    const freezer = join(FREEZERS, `apiary-test-${process.pid}`);
-    mkdirSync(freezer);
-    try {
-      writeFileSync(join(freezer, 'cgroup.procs'), String(pid));
-      writeFileSync(join(freezer, 'freezer.state'), 'FROZEN');
-      abort.abort();
-      await expect(hung).rejects.toMatchObject({ name: 'AbortError' });
-      fake.behave('play');
-      await expect(readOnce(monitor, AbortSignal.timeout(700))).rejects.toThrow(
-        /^wedged: nvidia-smi .* after SIGKILL$/,
-      );
-      expect(fake.runs()).toEqual({ started: 1, overlapped: 0 });
-    } finally {
-      writeFileSync(join(freezer, 'freezer.state'), 'THAWED');
-    }
-    expect(await readOnce(monitor)).toMatchObject({ gpus: [{ state: 'ok' }] });
-    expect(fake.runs()).toEqual({ started: 2, overlapped: 0 });
-    await eventually('the freezer is removed', () => (rmdirSync(freezer), true));
-  });
-});
-
-function isWritable(path: string): boolean {
-  try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch {
-    return false;
+describe('a driver that does not answer', () => {
+  /** What a hive shows: the runner's outcome as a sample. */
+  function watched(monitor: NvidiaMonitor, clock: ManualClock): () => ReturnType<typeof composeSample> {
+    const runner = opened(new MonitorRunner(monitor, clock, 150));
+    return () => {
+      void runner.start();
+      return composeSample([runner.outcome()], 'gpu-a');
+    };
   }
-}
+
+  it('leaves the card in sight as wedged, for 30 s with its last values, and after that as what it is', async () => {
+    const clock = new ManualClock();
+    let hangs = false;
+    const backend = {
+      name: 'nvml' as const,
+      read: () => (hangs ? new Promise<never>(() => undefined) : Promise.resolve([cardAt(T4, { name: 'Tesla T4' })])),
+      [Symbol.dispose]: () => undefined,
+    };
+    const choice = { create: () => backend, absence: '' };
+    const sources = { choices: [choice], demanded: undefined, sysRoot: '/nonexistent', kmsg: undefined };
+    const sample = watched(new NvidiaMonitor(sources, clock, new Sightings()), clock);
+    await eventually('the first reading', () => sample().gpus[0]?.state === 'ok');
+    hangs = true;
+    await eventually('a reading waits', () => (sample(), true));
+    clock.advance(5_000);
+    expect(sample().gpus).toMatchObject([{ name: 'Tesla T4', state: 'wedged', vram_used_mb: 1, age_ms: 5_000 }]);
+    clock.advance(55_000);
+    const { gpus, collection } = sample();
+    expect(gpus).toMatchObject([{ name: 'Tesla T4', state: 'wedged', vram_used_mb: null, age_ms: 60_000 }]);
+    expect(collection.monitors).toMatchObject([
+      { status: 'failed', age_ms: 60_000, error: 'no answer within 5000 ms' },
+    ]);
+  });
+
+  it('leaves the cards in sight when every reading fails', async () => {
+    const clock = new ManualClock();
+    let fails = false;
+    const choice = choiceOf(() => {
+      if (fails) throw new Error('GPU is lost');
+      return [cardAt(T4, { name: 'Tesla T4' })];
+    });
+    const sources = { choices: [choice], demanded: undefined, sysRoot: '/nonexistent', kmsg: undefined };
+    const sample = watched(new NvidiaMonitor(sources, clock, new Sightings()), clock);
+    await eventually('the first reading', () => sample().gpus[0]?.state === 'ok');
+    fails = true;
+    const failed = await eventually('it fails', () => {
+      const { gpus, collection } = sample();
+      return collection.monitors[0]?.status === 'failed' ? gpus : undefined;
+    });
+    expect(failed).toMatchObject([{ name: 'Tesla T4', state: 'wedged', vram_used_mb: null }]);
+  });
+});

@@ -1,7 +1,8 @@
-import { type EccErrors, limits, type RemappedRows } from '#contracts';
+import type { EccErrors, RemappedRows } from '#contracts';
 
 import type { GpuObservation } from '../../monitor.js';
 import { round } from '../../rate.js';
+import { throttleReasonsOf } from '../throttle-reasons.js';
 import type { Told } from './call-plan.js';
 import type { DeviceQuestions } from './device-questions.js';
 import * as h from './nvml-h.js';
@@ -112,16 +113,11 @@ function askThroughput(card: DeviceQuestions, counter: number, wanted: boolean):
   };
 }
 
-/** A reason that this list does not know is told by its bit: something does hold the clocks down. */
 function askThrottleReasons(card: DeviceQuestions): Told<readonly string[]> {
   const mask = card.u64(['nvmlDeviceGetCurrentClocksEventReasons', 'nvmlDeviceGetCurrentClocksThrottleReasons']);
   return () => {
     const told = mask();
-    if (told === null) return null;
-    const known = [...h.CLOCKS_EVENT_REASONS].filter(([bit]) => (told & bit) !== 0);
-    const rest = known.reduce((left, [bit]) => left - bit, told - (told & h.CLOCKS_EVENT_IDLE));
-    const names = known.map(([, name]) => name);
-    return rest === 0 ? names : [...names, `reason_0x${rest.toString(16)}`].slice(0, limits.SHORT_LIST_MAX);
+    return told === null ? null : throttleReasonsOf(told);
   };
 }
 

@@ -5,7 +5,7 @@ import type { NvidiaBackend } from '../nvidia-backend.js';
 import { CallPlan } from './call-plan.js';
 import type { CardMemory } from './card-search.js';
 import { libraryIsThere } from './find-library.js';
-import { IdleCards } from './idle-cards.js';
+import { IdleCards } from '../idle-cards.js';
 import { NativeThread } from './native-thread.js';
 import { FINAL_CODES, NOT_MADE, NVML } from './nvml-h.js';
 import { NvmlSession, type SessionOptions } from './nvml-session.js';

@@ -2,8 +2,8 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 
 import { FakeNvidiaSmi, ManualClock, NvmlStub, stubCardOf } from '#testing';
 
-import { NvidiaSmiHelper } from '../nvidia-smi-helper.js';
-import { parseNvidiaSmi } from '../nvidia-smi-parser.js';
+import { NvidiaSmiHelper } from '../smi/nvidia-smi-helper.js';
+import { parseNvidiaSmi } from '../smi/nvidia-smi-parser.js';
 import { NvmlBackend } from './nvml-backend.js';
 
 const CAPTURES = [

@@ -1,7 +1,7 @@
 import { type EccErrors, limits, type MigDevice, type RemappedRows } from '#contracts';
 
-import { clip } from '../clip.js';
-import type { GpuProcess } from '../monitor.js';
+import { clip } from '../../clip.js';
+import type { GpuProcess } from '../../monitor.js';
 import { children, type Element, element, numberAt, textAt } from './xml-tree.js';
 
 /** A longer list is not believed: far more than a driver can serve. */
@@ -72,10 +72,13 @@ export function migDevices(gpu: Element): readonly MigDevice[] {
  * An empty list is known to be empty. `null` where the driver doesn't list processes, and where one entry can't be
  * read: part of a list must not pass for all of it.
  */
-export function processes(gpu: Element): readonly GpuProcess[] | null {
+export function processes(
+  gpu: Element,
+  wanted: (entry: unknown) => boolean = () => true,
+): readonly GpuProcess[] | null {
   const list = gpu['processes'];
   if (typeof list === 'string' ? list.trim() !== '' : element(list) === undefined) return null;
-  const entries = children(list, 'process_info');
+  const entries = children(list, 'process_info').filter(wanted);
   if (entries.length > PROCESSES_PER_GPU_MAX) return null;
   const read = entries.map((entry) => ({
     pid: numberAt(entry, '', 'pid'),
@@ -85,3 +88,7 @@ export function processes(gpu: Element): readonly GpuProcess[] | null {
     ? read.map((entry) => ({ ...entry, sm_util_pct: null }))
     : null;
 }
+
+/** The processes that only draw: `--query-compute-apps` leaves them out. */
+export const graphicsProcesses = (gpu: Element): readonly GpuProcess[] | null =>
+  processes(gpu, (entry) => textAt(entry, 'type') === 'G');

@@ -1,10 +1,13 @@
-import { clip } from '../clip.js';
+import { clip } from '../../clip.js';
 
 /** An element of the tree that the package makes: children by name, attributes under `$`. */
 export type Element = Readonly<Record<string, unknown>>;
 
 /** What the driver writes where it has nothing to say, in lower case. */
 const NOTHING = /^\[?(n\/a|not supported|unknown error|insufficient permissions|none|err!|gpu is lost|)\]?$/;
+
+/** Whether the driver wrote one of its words for having nothing to say. */
+export const saysNothing = (text: string): boolean => NOTHING.test(text.trim().toLowerCase());
 
 /** The element, or `undefined` for text, a list or nothing. */
 export function element(value: unknown): Element | undefined {
@@ -21,7 +24,7 @@ export function children(parent: unknown, name: string): readonly unknown[] {
 /** The text at the end of a path, clipped to what the wire takes; `null` where it is missing or says nothing. */
 export function textAt(parent: unknown, ...path: readonly string[]): string | null {
   const value = path.reduce<unknown>((node, name) => element(node)?.[name], parent);
-  return typeof value === 'string' && !NOTHING.test(value.trim().toLowerCase()) ? clip(value.trim()) : null;
+  return typeof value === 'string' && !saysNothing(value) ? clip(value.trim()) : null;
 }
 
 /** The number at the end of a path; `null` where there is none, or it is in another unit than this. */

@@ -1,15 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { NVIDIA_SMI_PROGRAM } from './nvidia-smi-program.js';
-import { processGroupLives } from './process-group.js';
+import { signalGroup, untilGroupGone } from './process-group.js';
 
 /** The hive shares its machine: heap for the text and the tree of the largest answer, and a young space of 1 MiB. */
 const NODE_FLAGS = ['--max-old-space-size=64', '--max-semi-space-size=1', '--input-type=commonjs'];
-/** How often a killed process group is looked at until it is gone. */
-const GONE_POLL_MS = 250;
 
 /**
  * The fence around nvidia-smi: one child process, in a process group of its own, that runs it through the package
@@ -21,12 +18,18 @@ export class NvidiaSmiHelper implements Disposable {
   /** The group that was killed last. */
   private killedGroup: number | undefined;
 
+  /** Resolves once the processes that were killed have ended; rejects when `signal` fires and they have not. */
+  async gone(signal: AbortSignal): Promise<void> {
+    if (this.killedGroup !== undefined) await untilGroupGone(this.killedGroup, signal);
+    this.killedGroup = undefined;
+  }
+
   /**
    * What `executable -q -x` says, as the package parses it. One call at a time. Rejects with the words of nvidia-smi
    * where it failed; when `signal` fires, everything that was started is killed.
    */
   async query(executable: string, signal: AbortSignal): Promise<unknown> {
-    await this.untilGone(signal);
+    await this.gone(signal);
     signal.throwIfAborted();
     this.child ??= this.start();
     const child = this.child;
@@ -39,6 +42,7 @@ export class NvidiaSmiHelper implements Disposable {
     }
   }
 
+  /** Ends the helper; a later query starts another. */
   [Symbol.dispose](): void {
     if (this.child !== undefined) this.kill(this.child);
   }
@@ -59,22 +63,7 @@ export class NvidiaSmiHelper implements Disposable {
     if (this.child !== child) return;
     this.child = undefined;
     this.killedGroup = child.pid;
-    if (child.pid === undefined) return;
-    try {
-      process.kill(-child.pid, 'SIGKILL');
-    } catch {
-      // The group is gone already.
-    }
-  }
-
-  private async untilGone(signal: AbortSignal): Promise<void> {
-    const group = this.killedGroup;
-    try {
-      while (group !== undefined && processGroupLives(group)) await sleep(GONE_POLL_MS, undefined, { signal });
-    } catch (cause) {
-      throw new Error(`wedged: nvidia-smi (process group ${String(group)}) does not end after SIGKILL`, { cause });
-    }
-    this.killedGroup = undefined;
+    signalGroup(child.pid, 'SIGKILL');
   }
 }
 

@@ -1,8 +1,8 @@
 import type { Clock } from '#service-kit';
 
-import type { GpuObservation } from '../../monitor.js';
-import { unknownGpu } from '../../unknown-gpu.js';
-import { isAsleep, maySleep } from '../runtime-status.js';
+import type { GpuObservation } from '../monitor.js';
+import { lastingOf } from '../unknown-gpu.js';
+import { isAsleep, maySleep } from './runtime-status.js';
 
 /** A desktop keeps that much of a card that shows nothing, in MiB. */
 const IDLE_VRAM_MB_MAX = 64;
@@ -13,7 +13,7 @@ const IDLE_MS_MAX = 600_000;
 const LEFT_ALONE_MS = 30_000;
 
 /**
- * Whoever has NVML open holds every card awake. So a machine with a card that may sleep, as a laptop, is let go of
+ * Whoever has NVML open, as an nvidia-smi that stays, holds every card awake. So a machine with a card that may sleep, as a laptop, is let go of
  * when none of its cards has anything to do, long enough for that card to fall asleep.
  */
 export class IdleCards {
@@ -30,7 +30,9 @@ export class IdleCards {
   leftAlone(): readonly GpuObservation[] | undefined {
     if (this.left === undefined) return undefined;
     const ageMs = this.clock.monotonicMs() - this.left.atMs;
-    const gpus = this.left.gpus.map((gpu) => (this.sleeps(gpu) ? asleep(gpu) : { ...gpu, ageMs }));
+    const gpus = this.left.gpus.map((gpu) =>
+      this.sleeps(gpu) ? { ...lastingOf(gpu), state: 'asleep' as const } : { ...gpu, ageMs },
+    );
     if (ageMs < LEFT_ALONE_MS) return gpus;
     this.left = undefined;
     const slept = gpus.some(({ state }) => state === 'asleep');
@@ -59,11 +61,4 @@ function isIdle({ state, util_pct, processes }: GpuObservation): boolean {
   if (state !== 'ok') return true;
   const held = processes?.reduce((sum, { vram_mb }) => sum + (vram_mb ?? IDLE_VRAM_MB_MAX), 0);
   return util_pct === 0 && held !== undefined && held < IDLE_VRAM_MB_MAX;
-}
-
-function asleep(gpu: GpuObservation): GpuObservation {
-  const { vendor, source, name, uuid, pci_bus_id, driver_version, compute_capability } = gpu;
-  const { vram_total_mb, mig_mode, xid_last } = gpu;
-  const known = { name, uuid, pci_bus_id, driver_version, compute_capability, vram_total_mb, mig_mode, xid_last };
-  return unknownGpu({ vendor, source, ...known, state: 'asleep' });
 }

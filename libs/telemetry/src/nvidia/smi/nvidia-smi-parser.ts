@@ -1,10 +1,18 @@
 import { limits } from '#contracts';
 
-import { kernelNumber } from '../kernel-files.js';
-import { pciAddress } from '../gpu-order.js';
-import type { GpuObservation } from '../monitor.js';
-import { unknownGpu } from '../unknown-gpu.js';
-import { eccErrors, migDevices, migMode, processes, remappedRows, throttleReasons } from './nvidia-smi-parts.js';
+import { kernelNumber } from '../../kernel-files.js';
+import { pciAddress } from '../../gpu-order.js';
+import type { GpuObservation, GpuProcess } from '../../monitor.js';
+import { unknownGpu } from '../../unknown-gpu.js';
+import {
+  eccErrors,
+  graphicsProcesses,
+  migDevices,
+  migMode,
+  processes,
+  remappedRows,
+  throttleReasons,
+} from './nvidia-smi-parts.js';
 import { children, type Element, element, numberAt, textAt } from './xml-tree.js';
 
 /**
@@ -13,15 +21,42 @@ import { children, type Element, element, numberAt, textAt } from './xml-tree.js
  * Throws only where it is no such answer at all.
  */
 export function parseNvidiaSmi(answer: unknown): GpuObservation[] {
+  const log = logOf(answer);
+  const driverVersion = textAt(log, 'driver_version');
+  return cardsIn(log).map((gpu) => parseGpu(gpu, driverVersion));
+}
+
+/** What only this answer tells of a card. */
+export interface XmlExtras extends Pick<GpuObservation, 'mig_devices' | 'remapped_rows'> {
+  /** The processes that only draw; `null` where the driver doesn't list processes. */
+  readonly graphics: readonly GpuProcess[] | null;
+}
+
+/** What CSV can't tell, by PCI address. Throws as `parseNvidiaSmi` does. */
+export function parseXmlExtras(answer: unknown): ReadonlyMap<string, XmlExtras> {
+  const extras = cardsIn(logOf(answer)).map((gpu) => [address(gpu), extrasOf(gpu)] as const);
+  return new Map(extras.filter((entry): entry is readonly [string, XmlExtras] => entry[0] !== null));
+}
+
+function logOf(answer: unknown): Element {
   const log = element(element(answer)?.['nvidia_smi_log']);
   if (log === undefined) throw new Error('nvidia-smi gave no nvidia_smi_log');
-  const driverVersion = textAt(log, 'driver_version');
-  return children(log, 'gpu')
+  return log;
+}
+
+const cardsIn = (log: Element): readonly Element[] =>
+  children(log, 'gpu')
     .map(element)
     .filter((gpu) => gpu !== undefined)
-    .slice(0, limits.GPUS_PER_HIVE_MAX)
-    .map((gpu) => parseGpu(gpu, driverVersion));
-}
+    .slice(0, limits.GPUS_PER_HIVE_MAX);
+
+const address = (gpu: Element): string | null => pciAddress(textAt(gpu, '$', 'id') ?? textAt(gpu, 'pci', 'pci_bus_id'));
+
+const extrasOf = (gpu: Element): XmlExtras => ({
+  mig_devices: migDevices(gpu),
+  remapped_rows: remappedRows(gpu),
+  graphics: graphicsProcesses(gpu),
+});
 
 function parseGpu(gpu: Element, driverVersion: string | null): GpuObservation {
   return unknownGpu({
@@ -29,7 +64,7 @@ function parseGpu(gpu: Element, driverVersion: string | null): GpuObservation {
     name: textAt(gpu, 'product_name'),
     vendor: 'NVIDIA',
     source: 'nvidia-smi -q -x',
-    pci_bus_id: pciAddress(textAt(gpu, '$', 'id') ?? textAt(gpu, 'pci', 'pci_bus_id')),
+    pci_bus_id: address(gpu),
     driver_version: driverVersion,
     util_pct: numberAt(gpu, '%', 'utilization', 'gpu_util'),
     mem_util_pct: numberAt(gpu, '%', 'utilization', 'memory_util'),

@@ -2,10 +2,10 @@ import { afterAll, describe, expect, it } from '@jest/globals';
 
 import { FakeNvidiaSmi } from '#testing';
 
-import type { GpuObservation } from '../monitor.js';
+import type { GpuObservation } from '../../monitor.js';
 import { NvidiaSmiHelper } from './nvidia-smi-helper.js';
-import { inPciOrder } from '../gpu-order.js';
-import { unknownGpu } from '../unknown-gpu.js';
+import { inPciOrder } from '../../gpu-order.js';
+import { unknownGpu } from '../../unknown-gpu.js';
 import { parseNvidiaSmi } from './nvidia-smi-parser.js';
 
 /** Every capture goes the way of a real answer: through the executable and the package. */

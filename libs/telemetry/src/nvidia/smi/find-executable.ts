@@ -20,3 +20,16 @@ export async function findOnPath(name: string, path: string): Promise<string | u
   }
   return undefined;
 }
+
+/** Where nvidia-smi is: a path from the settings goes before the operating system's PATH. */
+export interface SmiLocation {
+  readonly nvidiaSmi: string | undefined;
+  readonly path: string;
+}
+
+/** The nvidia-smi to run; undefined where there is none. Rejects where the one that is set can't be run. */
+export async function findNvidiaSmi({ nvidiaSmi, path }: SmiLocation): Promise<string | undefined> {
+  if (nvidiaSmi === undefined) return findOnPath('nvidia-smi', path);
+  if (await isExecutable(nvidiaSmi)) return nvidiaSmi;
+  throw new Error(`${nvidiaSmi} is not an executable file`);
+}
