@@ -1,9 +1,18 @@
 import { Controller, Get, Inject, type OnModuleDestroy, type OnModuleInit, Query, Req, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import type { Subscription } from 'rxjs';
 
-import { ApiErrors, Clock, Pulse, SSE_HEADERS } from '#service-kit';
+import {
+  ApiErrors,
+  ApiOkResponse,
+  ApiOperation,
+  ApiProduces,
+  ApiQuery,
+  ApiTags,
+  Clock,
+  Pulse,
+  SSE_HEADERS,
+} from '#service-kit';
 
 import { FleetFeed } from './fleet-feed.js';
 import { type FleetFilterQuery, parseFleetFilter } from './fleet-filter.js';
