@@ -32,6 +32,6 @@ export {
   textSetting,
 } from './settings.js';
 export { ShutdownGate } from './shutdown-gate.js';
-export { encodeSse, SSE_HEADERS, SSE_KEEP_ALIVE, type SseEvent } from './sse.js';
+export { encodeSse, encodeSseRetry, SSE_HEADERS, SSE_KEEP_ALIVE, type SseEvent } from './sse.js';
 export { BodyValidation } from './validation.js';
 export { VERSION } from './version.js';

@@ -10,6 +10,7 @@ import {
   ApiQuery,
   ApiTags,
   Clock,
+  encodeSseRetry,
   Pulse,
   SSE_HEADERS,
 } from '#service-kit';
@@ -17,6 +18,10 @@ import {
 import { FleetFeed } from './fleet-feed.js';
 import { type FleetFilterQuery, parseFleetFilter } from './fleet-filter.js';
 import { Viewer } from './viewer.js';
+
+/** A viewer whose queen went away comes back at a random moment of this time, in ms: a thousand don't come at once. */
+const RETRY_MIN_MS = 1_000;
+const RETRY_SPREAD_MS = 5_000;
 
 /** Serves the merged stream. Writes to the response itself: Nest's `@Sse` encodes every event anew for every viewer. */
 @ApiTags('telemetry')
@@ -56,6 +61,7 @@ export class FleetStreamController implements OnModuleInit, OnModuleDestroy {
       response.end();
       return;
     }
+    response.write(encodeSseRetry(RETRY_MIN_MS + Math.random() * RETRY_SPREAD_MS));
     const viewer = new Viewer(response, {
       throttleMs: filter.throttleMs,
       nowMs: () => this.clock.monotonicMs(),
