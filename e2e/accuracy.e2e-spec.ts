@@ -18,6 +18,7 @@ const SHARE = 0.05;
 const INTERVALS = 8;
 const HELD_MIB = 256;
 const WRITTEN_MIB = 4;
+const GROUP = 'known';
 const TMPFS = 0x01021994;
 
 /** Each says on stdout that it is ready; the writer after every write that reached the disk. */
@@ -53,7 +54,7 @@ describe(`what a hive says, against the kernel, ps and free${canRead}`, () => {
     const writer = await start(WRITE, join(folder, 'written'));
     writer.stdout?.on('data', (lines: Buffer) => (writes += lines.toString().split('\n').length - 1));
     pids = { burner: (await start(BURN)).pid, holder: (await start(HOLD)).pid, writer: writer.pid };
-    const files = Object.entries(pids).map(([name, pid]) => [`known.slice/known/${name}/cgroup.procs`, `${pid}\n`]);
+    const files = Object.entries(pids).map(([name, pid]) => [`known.slice/${GROUP}/${name}/cgroup.procs`, `${pid}\n`]);
     tree = new TempTree(Object.fromEntries(files) as Record<string, string>);
     const slice = ['--cgroup-root', tree.root, '--cgroup-slice', 'known.slice'];
     hive = new ServiceProcess('hive', ['--port', '0', '--id', 'known', ...slice]);
@@ -166,9 +167,9 @@ interface Window {
 
 /** Reads the counters whenever an event has come, and takes those of the first and the last. */
 async function watch(probe: SseProbe, counters: () => Counters): Promise<Window> {
-  const isRated = ({ json }: ProbedEvent): boolean => workerOf(telemetryOf(json), 'burner').cpu_pct !== null;
-  await probe.waitFor('rates', ({ json }) => telemetryOf(json).workers.length === 3);
-  await probe.waitFor('rates of the workers', isRated);
+  const isRated = ({ json }: ProbedEvent): boolean =>
+    telemetryOf(json).workers.filter(({ group, io_w_mb_s }) => group === GROUP && io_w_mb_s !== null).length === 3;
+  await probe.waitFor('rates of all three', isRated);
   const first = probe.events.length - 1;
   const [before, beforeMs] = [counters(), performance.now()];
   await eventually('the intervals', () => probe.events.length > first + INTERVALS, 30_000);
@@ -226,7 +227,7 @@ function agree(told: number | null, known: number): void {
 const telemetryOf = (json: object): TelemetryEvent => json as TelemetryEvent;
 
 const workerOf = ({ workers }: { readonly workers: readonly WorkerReading[] }, instance: string): WorkerReading => {
-  const worker = workers.find((one) => one.group === 'known' && one.instance === instance);
+  const worker = workers.find((one) => one.group === GROUP && one.instance === instance);
   if (worker === undefined) throw new Error(`the hive does not see ${instance}`);
   return worker;
 };
