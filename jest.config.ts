@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 import type { Config } from 'jest';
 
 /** Tests run on the sources, as ES modules; `tsc` has checked the types before (`npm run types`). */
@@ -12,6 +14,8 @@ const config: Config = {
   },
   transform: { '^.+\\.ts$': ['ts-jest', { useESM: true, tsconfig: { isolatedModules: true } }] },
   testTimeout: 20_000,
+  // Most suites wait more than they compute: two at a time even on two cores, where Jest would take one.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
 };
 
 export default config;

@@ -5,6 +5,7 @@ import { describe } from '@jest/globals';
 
 import { eventually, SseProbe, Swarm, TempTree } from '#testing';
 
+import { Browser } from './harness/browser.js';
 import { FleetWatch } from './harness/fleet-watch.js';
 import { lasting } from './harness/lasting.js';
 import { mode } from './harness/mode.js';
@@ -57,6 +58,29 @@ describe('viewers', () => {
       measures.exactly('viewers told', told, 500);
     } finally {
       for (const viewer of viewers) viewer[Symbol.dispose]();
+    }
+  });
+
+  scenario({ row: '13b', name: '1,000 browsers of a queen that restarts', long: true }, async (measures) => {
+    await using queen = await QueenService.start();
+    const browsers = Array.from({ length: 1_000 }, () => new Browser(`${queen.url}${STREAM}`));
+    try {
+      await eventually(
+        'all are connected',
+        () => browsers.every(({ connectedMs }) => connectedMs.length === 1),
+        20_000,
+      );
+      await lasting(1_000);
+      await queen.kill();
+      const listensMs = await queen.start();
+      await eventually('all are back', () => browsers.every(({ connectedMs }) => connectedMs.length >= 2), 20_000);
+      const backMs = browsers.map(({ connectedMs }) => connectedMs[1] ?? 0);
+      measures.atMost('all are back', Math.max(...backMs) - listensMs, 7_000);
+      const tenths = new Map<number, number>();
+      for (const atMs of backMs) tenths.set(Math.floor(atMs / 100), (tenths.get(Math.floor(atMs / 100)) ?? 0) + 1);
+      measures.noMore('in a tenth of a second, most', Math.max(...tenths.values()), 50);
+    } finally {
+      for (const browser of browsers) browser[Symbol.dispose]();
     }
   });
 

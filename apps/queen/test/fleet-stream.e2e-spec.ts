@@ -73,7 +73,9 @@ describe('GET /v1/heartbeats/stream of the queen', () => {
     const { json } = await viewer.waitFor('telemetry', (event) => event.json['type'] === 'hive_telemetry');
     expect(json['collection']).toEqual(collection);
     expect(viewer.text).not.toContain('\r');
-    const blocks = viewer.text.split('\n\n').slice(0, -1);
+    const [first = '', ...blocks] = viewer.text.split('\n\n').slice(0, -1);
+    // Drawn from 1 to 6 s, so that viewers who lost their queen together don't come back together.
+    expect(first).toMatch(/^retry: [1-6]\d{3}$/);
     for (const block of blocks)
       expect(block).toMatch(/^id: [\w-]+:\d+\nevent: (snapshot|heartbeat|hive_state)\ndata: [^\n]+$/);
   });

@@ -3,7 +3,7 @@
  *
  * - `CONFIG_INVALID`: a setting makes no sense; the process ends with exit code 78.
  * - `REQUEST_INVALID` (400): the request's body or query; `fields` names what is wrong.
- * - `BODY_TOO_LARGE` (413), `NOT_FOUND` (404), `METHOD_NOT_ALLOWED` (405), `INTERNAL` (500): as in HTTP.
+ * - `BODY_TOO_LARGE` (413), `NOT_FOUND` (404), `INTERNAL` (500): as in HTTP.
  * - `HIVE_CONFLICT` (409): this `hive_id` is live at another URL.
  * - `HIVE_UNKNOWN` (404): no hive of this id, or no worker that matches.
  * - `FLEET_FULL` (503): the queen follows as many hives as it may.
@@ -11,14 +11,12 @@
  * - `QUEEN_BUSY` (503): too many hives wait to be dialled; come back later.
  * - `NOT_READY` (503): no sample has been taken yet.
  * - `WIRE_MALFORMED`: a peer sent something that is not the protocol.
- * - `MONITOR_FAILED`: a sensor could not be read.
  */
 export type ApiaryErrorCode =
   | 'CONFIG_INVALID'
   | 'REQUEST_INVALID'
   | 'BODY_TOO_LARGE'
   | 'NOT_FOUND'
-  | 'METHOD_NOT_ALLOWED'
   | 'INTERNAL'
   | 'HIVE_CONFLICT'
   | 'HIVE_UNKNOWN'
@@ -26,8 +24,7 @@ export type ApiaryErrorCode =
   | 'VIEWERS_FULL'
   | 'QUEEN_BUSY'
   | 'NOT_READY'
-  | 'WIRE_MALFORMED'
-  | 'MONITOR_FAILED';
+  | 'WIRE_MALFORMED';
 
 /** The wrong fields of a request: name to what is wrong with it, one sentence each. */
 export type FieldErrors = Readonly<Record<string, string>>;

@@ -1,8 +1,8 @@
 import { applyDecorators } from '@nestjs/common';
-import { ApiResponse } from '@nestjs/swagger';
 
 import type { ApiaryErrorCode, ErrorBody } from '#contracts';
 
+import { ApiResponse } from './api-docs.js';
 import { ERROR_STATUS } from './error-filter.js';
 
 const SCHEMA = {

@@ -3,18 +3,11 @@ import 'reflect-metadata';
 import type { DynamicModule, LoggerService } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 
 import { limits } from '#contracts';
 
 import { ErrorFilter } from './error-filter.js';
-
-/** What an app says of itself in its OpenAPI document. */
-export interface AppInfo {
-  readonly title: string;
-  readonly description: string;
-  readonly version: string;
-}
+import { type AppInfo, serveDocs } from './serve-docs.js';
 
 /** Time that a client has for its headers and for its whole request, in ms. */
 const HEADERS_TIMEOUT_MS = 5_000;
@@ -41,9 +34,4 @@ export async function createApp(
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   serveDocs(app, info);
   return app;
-}
-
-function serveDocs(app: NestExpressApplication, { title, description, version }: AppInfo): void {
-  const document = new DocumentBuilder().setTitle(title).setDescription(description).setVersion(version).build();
-  SwaggerModule.setup('docs', app, () => SwaggerModule.createDocument(app, document), { jsonDocumentUrl: 'docs-json' });
 }

@@ -9,7 +9,6 @@ export const ERROR_STATUS: Record<ApiaryErrorCode, number> = {
   REQUEST_INVALID: 400,
   BODY_TOO_LARGE: 413,
   NOT_FOUND: 404,
-  METHOD_NOT_ALLOWED: 405,
   INTERNAL: 500,
   HIVE_CONFLICT: 409,
   HIVE_UNKNOWN: 404,
@@ -18,7 +17,6 @@ export const ERROR_STATUS: Record<ApiaryErrorCode, number> = {
   QUEEN_BUSY: 503,
   NOT_READY: 503,
   WIRE_MALFORMED: 502,
-  MONITOR_FAILED: 500,
 };
 
 /** Seconds after which to come back, sent with every 503. */
@@ -61,7 +59,6 @@ function statusOf(thrown: unknown): number {
 function describeStatus(status: number, thrown: unknown): Pick<ErrorBody, 'code' | 'message'> {
   const said = thrown instanceof Error ? thrown.message : '';
   if (status === 404) return { code: 'NOT_FOUND', message: said };
-  if (status === 405) return { code: 'METHOD_NOT_ALLOWED', message: said };
   if (status === 413) {
     return { code: 'BODY_TOO_LARGE', message: `the body is larger than ${limits.BODY_BYTES_MAX} bytes` };
   }

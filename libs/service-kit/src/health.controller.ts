@@ -1,8 +1,8 @@
 import { Controller, Get } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 
 import { ApiaryError } from '#contracts';
 
+import { ApiOkResponse, ApiOperation, ApiTags } from './api-docs.js';
 import { ApiErrors } from './api-errors.js';
 
 /** What a service says of its own health; each app provides one. */

@@ -10,6 +10,9 @@ export function encodeSse({ id, event, data }: SseEvent): string {
   return `id: ${id}\nevent: ${event}\ndata: ${data}\n\n`;
 }
 
+/** How long a client waits before it connects again; no event. */
+export const encodeSseRetry = (ms: number): string => `retry: ${Math.round(ms)}\n\n`;
+
 /** A comment: keeps a connection warm, is no event. */
 export const SSE_KEEP_ALIVE = ':\n\n';
 

@@ -7,6 +7,8 @@ import { round } from './rate.js';
 
 /** How long the last values of a sensor that stopped answering are still shown, with their age, in ms. */
 const KEEP_UNANSWERED_MS = 30_000;
+/** For a monitor that takes none, which can't tell. */
+const UNHEARD = new AbortController().signal;
 
 /** How the last reading ended; `unanswered` is one that was over its budget. */
 type Ending =
@@ -87,19 +89,21 @@ export class MonitorRunner implements Disposable {
       abort.abort();
       expire();
     }, this.monitor.budgetMs);
-    await Promise.race([this.read(abort.signal, startedMs), expired]);
+    await Promise.race([this.read(abort, startedMs), expired]);
     deadline.unsubscribe();
   }
 
   /** Its ending counts after the deadline too: a late value is still true, a late error says more than the deadline. */
-  private async read(signal: AbortSignal, startedMs: number): Promise<void> {
+  private async read(abort: AbortController, startedMs: number): Promise<void> {
     this.settled = false;
     try {
-      const value = await this.monitor.read(signal);
+      // Node makes a signal when it is first asked for, and V8 keeps each until its next full collection: ten a second
+      // are half a MiB a minute, so that only who listens has one made.
+      const value = await this.monitor.read(this.monitor.read.length === 0 ? UNHEARD : abort.signal);
       const atMs = this.clock.monotonicMs();
       this.end(value === 'absent' ? { kind: 'absent' } : { kind: 'ok', value, atMs }, startedMs);
     } catch (error) {
-      this.end(signal.aborted ? this.aborted(error) : { kind: 'failed', error: sentence(error) }, startedMs);
+      this.end(abort.signal.aborted ? this.aborted(error) : { kind: 'failed', error: sentence(error) }, startedMs);
     } finally {
       this.settled = true;
     }

@@ -1,8 +1,7 @@
 import { Controller, Get, Inject, Query } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 
 import { type Capabilities, parseOrigin } from '#contracts';
-import { ApiErrors } from '#service-kit';
+import { ApiErrors, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '#service-kit';
 import { devicesOf, type MachineFacts } from '#telemetry';
 
 import { QueenAnnouncer } from '../announce/queen-announcer.js';

@@ -1,4 +1,5 @@
 import { arch, release } from 'node:os';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { concat, defer, exhaustMap, from, type Observable, of, Subject, type Subscription, timer } from 'rxjs';
@@ -59,8 +60,7 @@ export class HiveSampler implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async sample(): Promise<TelemetryEvent> {
     const startedMs = this.clock.monotonicMs();
-    const readings = Promise.all(this.runners.map((runner) => runner.start()));
-    await Promise.race([readings, this.grace()]);
+    await this.readInTime();
     const outcomes = this.runners.map((runner) => runner.outcome());
     const { node, gpus, workers, collection: fared } = composeSample(outcomes, this.config.hiveId);
     const took_ms = Math.round(this.clock.monotonicMs() - startedMs);
@@ -80,10 +80,26 @@ export class HiveSampler implements OnApplicationBootstrap, OnModuleDestroy {
     };
   }
 
-  private grace(): Promise<void> {
-    return new Promise((resolve) => {
-      this.clock.scheduler.schedule(() => resolve(), this.config.intervalMs * GRACE_SHARE);
-    });
+  private async readInTime(): Promise<void> {
+    let graceIsOver = (): void => undefined;
+    const late = new Promise<void>((resolve) => (graceIsOver = resolve));
+    const grace = this.clock.scheduler.schedule(() => graceIsOver(), this.config.intervalMs * GRACE_SHARE);
+    await Promise.race([this.readAll(), late]);
+    grace.unsubscribe();
+  }
+
+  /**
+   * Starts the sensors one after the other and waits for none: between two of them whatever else came in has its turn,
+   * so that many short readings never add up to one long block. Stops where the hive closes meanwhile.
+   */
+  private async readAll(): Promise<void> {
+    const readings: Promise<void>[] = [];
+    for (const runner of this.runners) {
+      if (this.loop?.closed === true) return;
+      readings.push(runner.start());
+      await nextTurn();
+    }
+    await Promise.all(readings);
   }
 
   private hiveInfo(collection: Collection, workers: readonly WorkerReading[]): HiveInfo {

@@ -1,10 +1,18 @@
 import { Controller, Get, Headers, Inject, type MessageEvent, Req, Sse } from '@nestjs/common';
-import { ApiHeader, ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { Request } from 'express';
 import { concat, defer, map, merge, NEVER, type Observable, of, takeUntil } from 'rxjs';
 
 import { ApiaryError, type ClosingEvent, hiveIdFault, type TelemetryEvent } from '#contracts';
-import { ApiErrors, Clock, ShutdownGate } from '#service-kit';
+import {
+  ApiErrors,
+  ApiHeader,
+  ApiOkResponse,
+  ApiOperation,
+  ApiProduces,
+  ApiTags,
+  Clock,
+  ShutdownGate,
+} from '#service-kit';
 
 import { lostAddress } from '../readers/lost-address.js';
 import { QueenReaders } from '../readers/queen-readers.js';

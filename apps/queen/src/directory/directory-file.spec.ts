@@ -59,6 +59,17 @@ describe('DirectoryFile', () => {
     expect(await blocked.read()).toHaveLength(2);
   });
 
+  it('sweeps away what killed writers left behind, and nothing else', async () => {
+    const gone = spawn(process.execPath, ['--version'], { stdio: 'ignore' });
+    await once(gone, 'exit');
+    const kept = ['queen-state.json', `queen-state.json.${process.pid}.draft`, 'queen-state.json.x.draft', 'other'];
+    const names = [...kept, `queen-state.json.${gone.pid}.draft`];
+    using tree = new TempTree(Object.fromEntries(names.map((name) => [name, ''])));
+    await new DirectoryFile(tree.root, never).sweep();
+    expect(readdirSync(tree.root).sort()).toEqual(kept.sort());
+    await new DirectoryFile(join(tree.root, 'missing'), never).sweep();
+  });
+
   it('is whole whenever the process is killed: a hundred times in the middle of writing', async () => {
     using tree = new TempTree();
     const file = new DirectoryFile(tree.root, never);

@@ -1,9 +1,11 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { ApiaryError, decodeDirectory, describeError, type RememberedHive } from '#contracts';
 
 const FILE_NAME = 'queen-state.json';
+/** What is being written, with the pid of the writer: a writer that is killed leaves it behind. */
+const DRAFT = /^queen-state\.json\.(\d+)\.draft$/;
 
 /** The directory on disk: small, written whole, replaced in one step, so that a crash leaves the old or the new one. */
 export class DirectoryFile {
@@ -27,6 +29,13 @@ export class DirectoryFile {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
       throw new ApiaryError('CONFIG_INVALID', `${this.path} is ignored: ${describeError(error)}`);
     }
+  }
+
+  /** Removes what writers left behind that were killed. Never fails: what can't be removed does no harm. */
+  async sweep(): Promise<void> {
+    const names = await readdir(this.folder).catch(() => []);
+    const left = names.filter((name) => isLeftBehind(Number(DRAFT.exec(name)?.[1])));
+    await Promise.allSettled(left.map((name) => rm(join(this.folder, name))));
   }
 
   /** Takes the newest state. One write is under way at a time; what comes meanwhile goes into the next. */
@@ -63,5 +72,16 @@ export class DirectoryFile {
       await file.close();
     }
     await rename(draft, this.path);
+  }
+}
+
+/** Whether there was such a writer and it runs no more. */
+function isLeftBehind(pid: number): boolean {
+  if (Number.isNaN(pid)) return false;
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
   }
 }

@@ -24,6 +24,7 @@ export class DirectoryMemory implements OnApplicationBootstrap, OnModuleDestroy 
   }
 
   async onApplicationBootstrap(): Promise<void> {
+    await this.file.sweep();
     for (const hive of await this.remembered()) this.directory.admit(endpointOf(hive));
     this.changes = this.directory.changes$.subscribe(({ kind }) => {
       if (kind === 'added' || kind === 'replaced' || kind === 'removed') this.file.write(this.snapshot());

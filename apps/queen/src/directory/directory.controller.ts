@@ -1,8 +1,7 @@
 import { Controller, Delete, HttpCode, Param } from '@nestjs/common';
-import { ApiNoContentResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 
 import { ApiaryError } from '#contracts';
-import { ApiErrors } from '#service-kit';
+import { ApiErrors, ApiNoContentResponse, ApiOperation, ApiTags } from '#service-kit';
 
 import { HiveDirectory } from './hive-directory.js';
 

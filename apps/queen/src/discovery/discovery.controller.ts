@@ -1,7 +1,7 @@
 import { Controller, Get } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 
 import type { DiscoveryView } from '#contracts';
+import { ApiOkResponse, ApiOperation, ApiTags } from '#service-kit';
 
 import { DiscoveryReport } from './discovery-report.js';
 

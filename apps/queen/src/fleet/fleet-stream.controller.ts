@@ -1,11 +1,23 @@
 import { Controller, Get, Query, Req, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiProduces, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 
-import { ApiErrors, SSE_HEADERS } from '#service-kit';
+import {
+  ApiErrors,
+  ApiOkResponse,
+  ApiOperation,
+  ApiProduces,
+  ApiQuery,
+  ApiTags,
+  encodeSseRetry,
+  SSE_HEADERS,
+} from '#service-kit';
 
 import { FanOut } from './fan-out.js';
 import { type FleetFilterQuery, parseFleetFilter } from './fleet-filter.js';
+
+/** A viewer whose queen went away comes back at a random moment of this time, in ms: a thousand don't come at once. */
+const RETRY_MIN_MS = 1_000;
+const RETRY_SPREAD_MS = 5_000;
 
 /** Serves the merged stream. Writes to the response itself: Nest's `@Sse` encodes every event anew for every viewer. */
 @ApiTags('telemetry')
@@ -30,7 +42,7 @@ export class FleetStreamController {
       response.end();
       return;
     }
-    response.flushHeaders();
+    response.write(encodeSseRetry(RETRY_MIN_MS + Math.random() * RETRY_SPREAD_MS));
     this.fanOut.serve(response, filter, request.get('Last-Event-ID'));
   }
 }

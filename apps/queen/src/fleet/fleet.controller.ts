@@ -1,8 +1,7 @@
 import { Controller, Get, Inject, Param } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 
 import { ApiaryError, type HiveView, limits, type SnapshotEvent } from '#contracts';
-import { ApiErrors, Clock } from '#service-kit';
+import { ApiErrors, ApiOkResponse, ApiOperation, ApiTags, Clock } from '#service-kit';
 
 import { QueenIdentity } from '../identity/queen-identity.js';
 import { TelemetryRegistry } from '../registry/telemetry-registry.js';

@@ -1,8 +1,7 @@
 import { Controller, Get, Query } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 
 import { ApiaryError, type FleetWorker } from '#contracts';
-import { ApiErrors } from '#service-kit';
+import { ApiErrors, ApiOkResponse, ApiOperation, ApiQuery, ApiTags } from '#service-kit';
 
 import { idlestWorker, matchingWorkers, type WorkerQuery } from '../registry/fleet-workers.js';
 import { TelemetryRegistry } from '../registry/telemetry-registry.js';

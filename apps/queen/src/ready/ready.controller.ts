@@ -1,8 +1,7 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 
 import type { ReadyAnswer, SubscriptionOutcome } from '#contracts';
-import { ApiErrors, BodyValidation } from '#service-kit';
+import { ApiErrors, ApiOkResponse, ApiOperation, ApiTags, BodyValidation } from '#service-kit';
 
 import { HiveDirectory } from '../directory/hive-directory.js';
 import { ReadyDto } from './ready.dto.js';

@@ -1,7 +1,7 @@
-import { ApiProperty } from '@nestjs/swagger';
 import { IsInt, IsOptional, Max, MaxLength, Min, registerDecorator, type ValidationArguments } from 'class-validator';
 
 import { hiveIdFault, limits, originFault, type ReadyRequest } from '#contracts';
+import { ApiProperty } from '#service-kit';
 
 /** A property decorator over a rule of the contracts: `fault` gives the end of a sentence, or nothing. */
 function Obeys(fault: (value: unknown) => string | undefined): PropertyDecorator {
