@@ -10,7 +10,7 @@ import { type MetricFamilies, parsePrometheusText } from './prometheus-text.js';
 
 /** How long one visit may take, whatever it asks, in ms. */
 export const VISIT_BUDGET_MS = 500;
-/** Numbers without a newer answer are shown for so long, in ms, and at least for two samples. */
+/** Numbers without a newer answer are shown for so long, in ms, and at least until it could have been asked twice. */
 export const KEEP_MS = 5_000;
 /** The first wait after a visit that failed, and the longest. */
 const RETRY_MS = 1_000;
@@ -62,7 +62,6 @@ export class EngineWatch implements Disposable {
     readonly server: InferenceServer,
     private readonly dialect: Dialect,
     private readonly clock: Clock,
-    private readonly keepMs: number,
   ) {
     this.reading = new EngineReading(dialect.tokensSpanMs);
     this.paceMs = Math.min(...dialect.questions.map(({ everyMs }) => everyMs));
@@ -82,14 +81,17 @@ export class EngineWatch implements Disposable {
     );
   }
 
-  /** Asks what is due, one question after the other. Never rejects, never takes longer than its budget. */
-  async visit(): Promise<void> {
+  /**
+   * Asks what is due, one question after the other. Never rejects, never takes longer than its budget. Where the answer
+   * before is older than `keepMs`, nobody knows what happened since.
+   */
+  async visit(keepMs: number): Promise<void> {
     this.visiting = true;
     const startedMs = (this.lastVisitMs = this.clock.monotonicMs());
     const deadline = this.clock.scheduler.schedule(() => this.hangUp(), VISIT_BUDGET_MS);
     try {
       const failure = await this.askAll(startedMs + SLACK_MS);
-      if (failure === null) this.succeeded();
+      if (failure === null) this.succeeded(keepMs);
       else this.failed(failure);
     } catch (error) {
       this.failed(sentence(error));
@@ -99,13 +101,13 @@ export class EngineWatch implements Disposable {
     }
   }
 
-  /** What is known now. */
-  observe(): EngineObservation {
+  /** What is known now; numbers without a newer answer for `keepMs` are not. */
+  observe(keepMs: number): EngineObservation {
     const nowMs = this.clock.monotonicMs();
     const { reading, trouble } = this;
     const { model, metrics } = reading;
     const has_answered = this.hasAnswered || trouble !== null ? this.hasAnswered : null;
-    if (this.isStale(nowMs)) {
+    if (this.isStale(nowMs, keepMs)) {
       // What a process has loaded stays what it was, though nobody can ask it.
       const kept = this.dialect.changesModel ? { model: null } : { model, context_max: metrics.context_max };
       return { has_answered, ...NO_METRICS, ...kept, idle_s: null, error: trouble ?? this.lack() };
@@ -117,8 +119,8 @@ export class EngineWatch implements Disposable {
     for (const connection of this.connections.values()) connection[Symbol.dispose]();
   }
 
-  private isStale(nowMs: number): boolean {
-    return this.answeredAtMs === undefined || nowMs - this.answeredAtMs > Math.max(this.keepMs, 2 * this.paceMs);
+  private isStale(nowMs: number, keepMs: number): boolean {
+    return this.answeredAtMs === undefined || nowMs - this.answeredAtMs > Math.max(keepMs, 2 * this.paceMs);
   }
 
   private isDue(question: Question, soonMs: number): boolean {
@@ -193,9 +195,9 @@ export class EngineWatch implements Disposable {
     Object.assign(this.standings.get(question) ?? {}, now);
   }
 
-  private succeeded(): void {
+  private succeeded(keepMs: number): void {
     const nowMs = this.clock.monotonicMs();
-    const unwatched = this.isStale(nowMs);
+    const unwatched = this.isStale(nowMs, keepMs);
     this.failures = 0;
     this.trouble = null;
     // A visit that asked for the model only says nothing of the numbers.

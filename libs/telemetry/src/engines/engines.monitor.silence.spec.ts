@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 
 import { engineCapture, eventually } from '#testing';
 
-import { VISITS_AT_ONCE_MAX } from './engines.monitor.js';
+import { VISITS_AT_ONCE_MAX, VISITS_PER_S_MAX } from './engines.monitor.js';
 import { bench, hangs, MODELS, says, TestServer, vllm, type Handler } from './test/engine-bench.js';
 
 describe('EnginesMonitor, of servers that do not answer', () => {
@@ -166,6 +166,27 @@ describe('EnginesMonitor, of servers that do not answer', () => {
         );
         expect([...reading.values()].slice(16).every(({ requests_running }) => requests_running === 1)).toBe(true);
         await at.giveUp();
+      }
+    } finally {
+      await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
+    }
+  });
+
+  it(`asks no more than ${VISITS_PER_S_MAX} servers a second, in turns, and knows all of them meanwhile`, async () => {
+    const paths = { '/metrics': says(200, vllm(1)), '/v1/models': MODELS };
+    const servers = await Promise.all(Array.from({ length: 80 }, () => TestServer.start(paths)));
+    try {
+      const at = bench();
+      at.sees(...servers.map(({ origin }) => ({ origin })));
+      const visited = (): number => servers.reduce((sum, server) => sum + server.count('/metrics'), 0);
+      for (let round = 1; round <= 7; round++) await at.read(1000);
+      expect(servers.every((server) => server.count('/metrics') >= 1)).toBe(true);
+      expect(visited()).toBe(7 * VISITS_PER_S_MAX);
+      for (let round = 1; round <= 14; round++) {
+        const before = visited();
+        const reading = await at.read(1000);
+        expect(visited() - before).toBeLessThanOrEqual(VISITS_PER_S_MAX);
+        expect([...reading.values()].filter(({ requests_running }) => requests_running === null)).toEqual([]);
       }
     } finally {
       await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));

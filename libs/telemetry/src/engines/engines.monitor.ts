@@ -13,6 +13,12 @@ const ANSWER_WAIT_SHARE = 0.2;
 export const VISITS_AT_ONCE_MAX = 8;
 /** How many of them may have failed last time: however many servers hang, the others find a way through. */
 const FAILING_AT_ONCE_MAX = 4;
+/**
+ * Most servers that are asked in one second, whatever the number: a question costs this machine about as much as all
+ * else of a sample. With more servers each is asked less often.
+ */
+export const VISITS_PER_S_MAX = 12;
+const MS_PER_S = 1000;
 
 /**
  * The inference servers' own numbers: asks each that the worker monitor found, over loopback, and gives what is known
@@ -38,10 +44,10 @@ export class EnginesMonitor implements Monitor {
   async read(): Promise<Contribution | 'absent'> {
     this.follow(this.sightings.servers.slice(0, limits.WORKERS_PER_HIVE_MAX));
     if (this.watches.size === 0) return 'absent';
-    this.queue = [...this.watches.values()].filter(({ due }) => due).sort(healthyFirst);
+    this.queue = this.turn();
     this.visitNext();
     if (this.visits.size > 0) await this.answered();
-    return { engines: new Map([...this.watches].map(([worker, watch]) => [worker, watch.observe()])) };
+    return { engines: new Map([...this.watches].map(([worker, watch]) => [worker, watch.observe(this.keepMs)])) };
   }
 
   [Symbol.dispose](): void {
@@ -49,17 +55,32 @@ export class EnginesMonitor implements Monitor {
     this.follow([]);
   }
 
+  /** How many servers one reading may ask. */
+  private get share(): number {
+    return Math.ceil((VISITS_PER_S_MAX * this.intervalMs) / MS_PER_S);
+  }
+
+  /** How long an answer counts: at least until every server could have been asked twice. */
+  private get keepMs(): number {
+    return Math.max(KEEP_MS, 2 * Math.ceil(this.watches.size / this.share) * this.intervalMs);
+  }
+
+  /** Who is asked now: who waited longest, and who failed last time after them; those wait long enough by themselves. */
+  private turn(): EngineWatch[] {
+    const due = [...this.watches.values()].filter((watch) => watch.due).sort(longestWaitFirst);
+    return [...due.filter(({ failing }) => !failing).slice(0, this.share), ...due.filter(({ failing }) => failing)];
+  }
+
   /** A server with another process or another port is another server; one that is gone is hung up on at once. */
   private follow(servers: readonly InferenceServer[]): void {
     const before = this.watches;
-    const keepMs = Math.max(KEEP_MS, 2 * this.intervalMs);
     this.watches = new Map(
       servers.map((server) => {
         const known = before.get(server.worker);
         const watch =
           known !== undefined && isSame(known.server, server)
             ? known
-            : new EngineWatch(server, dialectOf(server.engine), this.clock, keepMs);
+            : new EngineWatch(server, dialectOf(server.engine), this.clock);
         return [server.worker, watch];
       }),
     );
@@ -82,7 +103,7 @@ export class EnginesMonitor implements Monitor {
   private async visit(watch: EngineWatch): Promise<void> {
     const failing = Number(watch.failing);
     this.failingVisits += failing;
-    await watch.visit();
+    await watch.visit(this.keepMs);
     this.failingVisits -= failing;
   }
 
@@ -99,9 +120,7 @@ export class EnginesMonitor implements Monitor {
   }
 }
 
-/** Who did not answer last time waits for those who did; among equals who waited longest comes first. */
-const healthyFirst = (one: EngineWatch, other: EngineWatch): number =>
-  Number(one.failing) - Number(other.failing) || one.lastVisitMs - other.lastVisitMs;
+const longestWaitFirst = (one: EngineWatch, other: EngineWatch): number => one.lastVisitMs - other.lastVisitMs;
 
 const isSame = (one: InferenceServer, other: InferenceServer): boolean =>
   one.pid === other.pid &&
