@@ -174,7 +174,7 @@ describe('EnginesMonitor, of servers that do not answer', () => {
 
   it(`asks no more than ${VISITS_PER_S_MAX} servers a second, in turns, and knows all of them meanwhile`, async () => {
     const paths = { '/metrics': says(200, vllm(1)), '/v1/models': MODELS };
-    const servers = await Promise.all(Array.from({ length: 80 }, () => TestServer.start(paths)));
+    const servers = await Promise.all(Array.from({ length: 54 }, () => TestServer.start(paths)));
     try {
       const at = bench();
       at.sees(...servers.map(({ origin }) => ({ origin })));

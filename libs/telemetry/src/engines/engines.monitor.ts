@@ -14,10 +14,10 @@ export const VISITS_AT_ONCE_MAX = 8;
 /** How many of them may have failed last time: however many servers hang, the others find a way through. */
 const FAILING_AT_ONCE_MAX = 4;
 /**
- * Most servers that are asked in one second, whatever the number: a question costs this machine about as much as all
+ * Most servers that are asked in one second, as many as a machine with eight cards runs: questions cost more than all
  * else of a sample. With more servers each is asked less often.
  */
-export const VISITS_PER_S_MAX = 12;
+export const VISITS_PER_S_MAX = 8;
 const MS_PER_S = 1000;
 
 /**
