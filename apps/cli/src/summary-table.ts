@@ -7,6 +7,7 @@ export interface Urls {
 }
 
 const UNKNOWN = '–';
+const GPU_MONITORS = ['nvidia', 'drm', 'graphics'];
 
 const number = (value: number | null, unit: string, digits = 0): string =>
   value === null ? UNKNOWN : `${value.toFixed(digits)} ${unit}`;
@@ -24,8 +25,10 @@ export function summaryTable(telemetry: HiveTelemetryEvent, urls: Urls): string 
     ['memory', `${gib(node.ram_used_mb)} of ${gib(node.ram_total_mb)}`],
     ['network', `${number(node.net_rx_mb_s, 'MiB/s', 2)} in, ${number(node.net_tx_mb_s, 'MiB/s', 2)} out`],
     ['disk', `${number(node.disk_r_mb_s, 'MiB/s', 2)} read, ${number(node.disk_w_mb_s, 'MiB/s', 2)} written`],
-    ...(gpus.length > 0 ? gpus.map(gpuRow) : [['gpus', absenceOf(collection.monitors, 'nvidia', 'none found')]]),
-    ...(workers.length > 0 ? workers.map(workerRow) : [['workers', absenceOf(collection.monitors, 'workers', 'none')]]),
+    ...(gpus.length > 0 ? gpus.map(gpuRow) : [['gpus', absenceOf(collection.monitors, GPU_MONITORS, 'none found')]]),
+    ...(workers.length > 0
+      ? workers.map(workerRow)
+      : [['workers', absenceOf(collection.monitors, ['workers'], 'none')]]),
   ];
   const next = [
     ['merged stream', `curl -N ${urls.queenUrl}/v1/heartbeats/stream`],
@@ -49,8 +52,9 @@ const workerRow = (worker: WorkerReading): readonly string[] => [
   `${worker.model ?? 'unknown model'}: ${worker.state}, ${number(worker.cpu_pct, '% cpu')}, ${gib(worker.rss_mb)}, ${gib(worker.vram_mb)} VRAM`,
 ];
 
-/** Why a list is empty. */
-function absenceOf(monitors: readonly MonitorReport[], name: string, otherwise: string): string {
-  const report = monitors.find((monitor) => monitor.name === name);
-  return report?.error === undefined ? otherwise : `unknown: ${report.error}`;
+/** Why a list is empty, as far as one of the monitors that fill it tells. */
+function absenceOf(monitors: readonly MonitorReport[], names: readonly string[], otherwise: string): string {
+  const errors = monitors.filter(({ name }) => names.includes(name)).map(({ error }) => error);
+  const error = errors.find((each) => each !== undefined);
+  return error === undefined ? otherwise : `unknown: ${error}`;
 }

@@ -125,6 +125,7 @@ describe('composeSample, GPU memory', () => {
     expect(held([gpu(0, [])])).toBe(0);
     expect(held([])).toBe(0);
     expect(held([gpu(0, []), gpu(1, null)])).toBeNull();
+    expect(held([gpu(0, [holder(1, 7)]), gpu(1, null, { state: 'lost' })])).toBe(7);
     expect(held([gpu(0, [holder(1, null)])])).toBeNull();
     expect(held(undefined)).toBeNull();
   });

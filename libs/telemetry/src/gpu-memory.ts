@@ -26,13 +26,15 @@ const NO_USE: GpuUse = {
 /** What a worker's processes hold of the GPUs; `gpus` is `null` where nobody could tell. */
 export function gpuUseOf(pids: ReadonlySet<number>, gpus: readonly NumberedGpu[] | null): GpuUse {
   if (gpus === null) return NO_USE;
-  const used = gpus.filter(({ processes }) => processes?.some(({ pid }) => pids.has(pid)));
+  // Of a card that is gone nothing is held, though nobody can list it any more.
+  const present = gpus.filter(({ state }) => state !== 'lost');
+  const used = present.filter(({ processes }) => processes?.some(({ pid }) => pids.has(pid)));
   const utilization = sum(used.map((gpu) => utilizationPct(gpu.processes, pids)));
   const power = sum(used.map((gpu) => powerShareW(gpu, pids)));
   return {
     gpu_util_pct: used.length === 0 || utilization === null ? null : round(utilization / used.length, 1),
     power_est_w: used.length === 0 || power === null ? null : round(power, 1),
-    vram_mb: sum(gpus.map(({ processes }) => heldMb(processes, pids))),
+    vram_mb: sum(present.map(({ processes }) => heldMb(processes, pids))),
     total_vram_mb: used.length === 0 ? null : sum(used.map((gpu) => gpu.vram_total_mb)),
     gpu_ids: used.map(({ id }) => id).slice(0, limits.SHORT_LIST_MAX),
     computes: used.some((gpu) => (gpu.util_pct ?? 0) >= BUSY_PCT && gpu.processes?.every(({ pid }) => pids.has(pid))),

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 
-import { SystemClock } from '#service-kit';
+import { type Clock, SystemClock } from '#service-kit';
 import { type Contribution, type Monitor, MonitorRunner, readMachineFacts } from '#telemetry';
-import { eventually } from '#testing';
+import { eventually, ManualClock } from '#testing';
 
 import { loadHiveConfig } from '../config/hive-config.js';
 import type { HiveIdentity } from '../identity/hive-identity.js';
@@ -11,8 +11,10 @@ import { HiveSampler } from './hive-sampler.js';
 const BUDGET_MS = 5_000;
 
 /** A sampler over these sensors that takes the first sample at once and no second one within a test. */
-async function samplerOf(monitors: readonly Monitor[]): Promise<HiveSampler & Disposable> {
-  const clock = new SystemClock();
+async function samplerOf(
+  monitors: readonly Monitor[],
+  clock: Clock = new SystemClock(),
+): Promise<HiveSampler & Disposable> {
   const config = loadHiveConfig({ argv: ['--interval-ms', '60000'], env: {} });
   const runners = monitors.map((monitor) => new MonitorRunner(monitor, clock, BUDGET_MS));
   const identity: Partial<HiveIdentity> = { hiveId: 'gpu-a' };
@@ -72,5 +74,27 @@ describe('HiveSampler', () => {
     await eventually('the first is read', () => started.length > 0);
     for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect(started).toEqual(['one']);
+  });
+
+  it('keeps its beat: what one sample comes late, the next does not', async () => {
+    const clock = new ManualClock();
+    using sampler = await samplerOf([], clock);
+    const atMs: number[] = [];
+    sampler.telemetry$.subscribe(() => atMs.push(clock.monotonicMs()));
+    const after = async (ms: number): Promise<void> => {
+      const before = atMs.length;
+      clock.advance(ms);
+      await eventually('a sample', () => atMs.length > before);
+    };
+    sampler.onApplicationBootstrap();
+    await after(0);
+    clock.stall(500);
+    await after(60_000);
+    await after(59_500);
+    // Three fall due while the process stands still: they are one.
+    clock.stall(200_000);
+    await after(60_000);
+    await after(40_000);
+    expect(atMs).toEqual([0, 60_500, 120_000, 380_000, 420_000]);
   });
 });

@@ -2,7 +2,7 @@ import { arch, release } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { concat, defer, exhaustMap, from, type Observable, of, Subject, type Subscription, timer } from 'rxjs';
+import { concat, defer, exhaustMap, from, Observable, of, Subject, type Subscription } from 'rxjs';
 
 import type { Collection, HiveHealthStatus, HiveInfo, TelemetryEvent, WorkerReading } from '#contracts';
 import { Clock } from '#service-kit';
@@ -45,7 +45,7 @@ export class HiveSampler implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   onApplicationBootstrap(): void {
-    this.loop = timer(0, this.config.intervalMs, this.clock.scheduler)
+    this.loop = beats(this.config.intervalMs, this.clock)
       .pipe(exhaustMap(() => from(this.sample())))
       .subscribe((event) => {
         this.latestEvent = event;
@@ -118,6 +118,22 @@ export class HiveSampler implements OnApplicationBootstrap, OnModuleDestroy {
       arch: arch(),
     };
   }
+}
+
+/** One at once, then one per interval on a fixed beat: a timer that counts from its last turn would lose time. */
+function beats(intervalMs: number, clock: Clock): Observable<void> {
+  return new Observable((subscriber) => {
+    let dueMs = clock.monotonicMs();
+    const beat = (): void => {
+      const nowMs = clock.monotonicMs();
+      // What fell due while the process stood still is over.
+      dueMs += intervalMs * Math.max(1, Math.ceil((nowMs - dueMs) / intervalMs));
+      next = clock.scheduler.schedule(beat, dueMs - nowMs);
+      subscriber.next();
+    };
+    let next = clock.scheduler.schedule(beat, 0);
+    return () => next.unsubscribe();
+  });
 }
 
 function healthOf({ monitors }: Collection): HiveHealthStatus {

@@ -1,5 +1,6 @@
 import { closeSync, openSync, read } from 'node:fs';
 
+import { enterDriver } from '../driver-calls.js';
 import { kernelNumber } from '../kernel-files.js';
 import { round } from '../rate.js';
 
@@ -22,7 +23,9 @@ export const readSensorFile: SensorReader = (path) =>
       resolve(undefined);
       return;
     }
+    const leftDriver = enterDriver();
     read(file, Buffer.allocUnsafe(FILE_BYTES_MAX), 0, FILE_BYTES_MAX, 0, (error, length, bytes) => {
+      leftDriver();
       closeSync(file);
       resolve(error === null ? bytes.subarray(0, length) : undefined);
     });

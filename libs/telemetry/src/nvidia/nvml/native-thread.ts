@@ -1,7 +1,7 @@
-import { createRequire } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 
+import { enterDriver } from '../../driver-calls.js';
 import type { CallPlan, PlanMessage } from './call-plan.js';
 
 /** What the thread is started with: the library, and which of its return codes mean what. */
@@ -25,6 +25,7 @@ export interface ThreadMessage {
 }
 
 interface Waiting {
+  readonly leftDriver: () => void;
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -36,8 +37,6 @@ const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 
  * keeps small with this, would grow to 16 MiB and stay so.
  */
 const KEEP_YOUNG_GENERATION = '--semi-space-growth-factor=1';
-/** How long a process that failed has to say why before the stuck thread's process is ended by force, in s. */
-const LAST_WORDS_S = 1;
 
 /**
  * A thread with a native library in it. A call that never returns holds this thread up and nothing else; not even
@@ -58,12 +57,10 @@ export class NativeThread {
     });
     this.worker.unref();
     this.worker.once('online', () => setFlagsFromString(KEEP_YOUNG_GENERATION));
-    process.on('exit', this.leave);
     this.worker.on('message', (answer: unknown) => this.settle(({ resolve }) => resolve(answer)));
     this.worker.on('error', (error: Error) => this.fail(error));
     this.exited = new Promise((resolve) => {
       this.worker.once('exit', () => {
-        process.removeListener('exit', this.leave);
         this.fail(new Error('the thread of the library ended'));
         resolve();
       });
@@ -94,7 +91,7 @@ export class NativeThread {
     const { failure } = this;
     if (failure !== undefined) return Promise.reject(failure);
     return new Promise((resolve, reject) => {
-      this.waiting = { resolve, reject };
+      this.waiting = { resolve, reject, leftDriver: enterDriver() };
       this.worker.postMessage(message);
     });
   }
@@ -107,18 +104,8 @@ export class NativeThread {
   private settle(how: (waiting: Waiting) => void): void {
     const { waiting } = this;
     this.waiting = undefined;
-    if (waiting !== undefined) how(waiting);
+    if (waiting === undefined) return;
+    waiting.leftDriver();
+    how(waiting);
   }
-
-  /**
-   * Node waits for its threads before it ends, so that a hive with a stuck driver would never end. A process that
-   * ends in order leaves at once; one that failed has yet to say why, and is ended by the kernel if it can't.
-   */
-  private readonly leave = (exitCode: number): void => {
-    if (this.waiting === undefined) return;
-    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-    const libc = koffi.load(null);
-    if (exitCode === 0) libc.func('_exit', 'void', ['int'])(exitCode);
-    else libc.func('alarm', 'uint', ['uint'])(LAST_WORDS_S);
-  };
 }
