@@ -1,7 +1,6 @@
 import {
   type Collection,
   type CollectionStatus,
-  type EngineMetrics,
   type GpuReading,
   limits,
   type MonitorReport,
@@ -48,10 +47,8 @@ const UNKNOWN_NODE: NodeReading = {
   pressure: null,
 };
 
-const NOT_ASKED = { model: null, has_answered: null, error: null } as const;
-
-/** What an engine says of which nobody could ask it. */
-const SILENT_ENGINE: EngineMetrics & Pick<WorkerReading, 'idle_s'> = {
+/** What is known of an engine that nobody asks. */
+const SILENT_ENGINE: EngineObservation = {
   requests_running: null,
   requests_waiting: null,
   tokens_per_s: null,
@@ -60,7 +57,10 @@ const SILENT_ENGINE: EngineMetrics & Pick<WorkerReading, 'idle_s'> = {
   ttft_ms_p50: null,
   ttft_ms_p95: null,
   context_max: null,
+  model: null,
   idle_s: null,
+  has_answered: null,
+  error: null,
 };
 
 /** What several sensors know of the processes of this machine. */
@@ -129,29 +129,85 @@ function aged({ contribution, report, unanswered }: MonitorOutcome): readonly Gp
   }));
 }
 
-function gpuReading({ ageMs = 0, ...gpu }: NumberedGpu, index: number, known: Known): GpuReading {
+// Every field by name: of an object this wide V8 makes a dictionary when it is spread, forty times as large.
+function gpuReading(gpu: NumberedGpu, index: number, known: Known): GpuReading {
   return {
-    ...gpu,
+    id: gpu.id,
     index,
-    age_ms: round(ageMs, 1),
+    uuid: gpu.uuid,
+    name: gpu.name,
+    vendor: gpu.vendor,
+    pci_bus_id: gpu.pci_bus_id,
+    driver_version: gpu.driver_version,
+    compute_capability: gpu.compute_capability,
+    source: gpu.source,
+    age_ms: round(gpu.ageMs ?? 0, 1),
+    util_pct: gpu.util_pct,
+    mem_util_pct: gpu.mem_util_pct,
+    vram_used_mb: gpu.vram_used_mb,
+    vram_total_mb: gpu.vram_total_mb,
+    temp_c: gpu.temp_c,
+    mem_temp_c: gpu.mem_temp_c,
+    power_w: gpu.power_w,
+    power_limit_w: gpu.power_limit_w,
+    energy_j: gpu.energy_j,
+    fan_pct: gpu.fan_pct,
+    sm_clock_mhz: gpu.sm_clock_mhz,
+    mem_clock_mhz: gpu.mem_clock_mhz,
+    pcie_gen: gpu.pcie_gen,
+    pcie_width: gpu.pcie_width,
+    pcie_rx_mb_s: gpu.pcie_rx_mb_s,
+    pcie_tx_mb_s: gpu.pcie_tx_mb_s,
+    throttle_reasons: gpu.throttle_reasons,
+    ecc_errors: gpu.ecc_errors,
+    remapped_rows: gpu.remapped_rows,
+    xid_last: gpu.xid_last,
+    mig_mode: gpu.mig_mode,
+    mig_devices: gpu.mig_devices,
     unattributed_vram_mb: unattributedMb(gpu.vram_used_mb, gpu.processes, known.workers),
     processes: gpuProcesses(gpu.processes, known.processes, known.workerOf),
+    state: gpu.state,
   };
 }
 
 function workerReading(worker: WorkerObservation, known: Known): WorkerReading {
-  const { computes, ...use } = gpuUseOf(new Set(worker.pids), known.gpus);
-  const engine = known.engines.get(`${worker.group}/${worker.instance}`);
-  const { has_answered, error, model, ...metrics } = engine ?? { ...SILENT_ENGINE, ...NOT_ASKED };
+  const use = gpuUseOf(new Set(worker.pids), known.gpus);
+  const engine = known.engines.get(`${worker.group}/${worker.instance}`) ?? SILENT_ENGINE;
   return {
-    ...worker,
-    ...use,
-    ...metrics,
-    ...(model === null ? {} : { model, model_source: 'engine' as const }),
-    engine_error: error,
+    pid: worker.pid,
     pids: worker.pids.slice(0, limits.PIDS_PER_WORKER_MAX),
+    found_by: worker.found_by,
+    group: worker.group,
+    instance: worker.instance,
     worker_id: workerId(worker, known.hiveId),
-    state: workerState(worker.state, computes, has_answered, metrics.requests_running),
+    cgroup: worker.cgroup,
+    container: worker.container,
+    command: worker.command,
+    port: worker.port,
+    engine: worker.engine,
+    model: engine.model ?? worker.model,
+    model_source: engine.model === null ? worker.model_source : 'engine',
+    engine_error: engine.error,
+    requests_running: engine.requests_running,
+    requests_waiting: engine.requests_waiting,
+    tokens_per_s: engine.tokens_per_s,
+    prompt_tokens_per_s: engine.prompt_tokens_per_s,
+    kv_cache_pct: engine.kv_cache_pct,
+    ttft_ms_p50: engine.ttft_ms_p50,
+    ttft_ms_p95: engine.ttft_ms_p95,
+    context_max: engine.context_max,
+    cpu_pct: worker.cpu_pct,
+    rss_mb: worker.rss_mb,
+    io_r_mb_s: worker.io_r_mb_s,
+    io_w_mb_s: worker.io_w_mb_s,
+    uptime_s: worker.uptime_s,
+    idle_s: engine.idle_s,
+    gpu_util_pct: use.gpu_util_pct,
+    power_est_w: use.power_est_w,
+    vram_mb: use.vram_mb,
+    total_vram_mb: use.total_vram_mb,
+    gpu_ids: use.gpu_ids,
+    state: workerState(worker.state, use.computes, engine.has_answered, engine.requests_running),
   };
 }
 

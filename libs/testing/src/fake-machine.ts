@@ -11,6 +11,7 @@ export interface FakeProcess {
   readonly name?: string;
   readonly ticks?: number;
   readonly startTicks?: number;
+  readonly isKernelThread?: boolean;
   /** Blanks stand between the words; undefined makes it unreadable. */
   readonly command?: string | undefined;
   /** A path of cgroup version 2. */
@@ -19,6 +20,9 @@ export interface FakeProcess {
   /** Changes with each program that the process runs. */
   readonly stack?: number;
 }
+
+/** `PF_KTHREAD` among the flags of a process (linux/sched.h). */
+const KERNEL_THREAD = 0x0020_0000;
 
 /** A made `/proc` and cgroup root, of a machine that has been up for 1000 s. */
 export class FakeMachine implements Disposable {
@@ -33,7 +37,34 @@ export class FakeMachine implements Disposable {
   /** Starts a process, or changes it. */
   run(pid: number, process: FakeProcess = {}): void {
     const { parent = 1, state = 'S', name = 'x', ticks = 0, startTicks = 50_000, stack = 3 } = process;
-    const numbers = [parent, 1, 1, 0, -1, 0, 0, 0, 0, 0, ticks, 0, 0, 0, 20, 0, 1, 0, startTicks, 0, 0, 0, 1, 2, stack];
+    const flags = process.isKernelThread === true ? KERNEL_THREAD : 0;
+    const numbers = [
+      parent,
+      1,
+      1,
+      0,
+      -1,
+      flags,
+      0,
+      0,
+      0,
+      0,
+      ticks,
+      0,
+      0,
+      0,
+      20,
+      0,
+      1,
+      0,
+      startTicks,
+      0,
+      0,
+      0,
+      1,
+      2,
+      stack,
+    ];
     this.tree.write({ [`proc/${pid}/stat`]: `${pid} (${name}) ${state} ${numbers.join(' ')}\n` });
     const words = 'command' in process ? process.command : '';
     if (words === undefined) this.tree.remove(`proc/${pid}/cmdline`);

@@ -17,6 +17,7 @@ describe('parseProcessStat', () => {
         cpuTicks: 355,
         startTicks: 123456,
         name,
+        isKernelThread: false,
         isThread: false,
         image: `${name}/4194304/140722`,
       });
@@ -29,6 +30,12 @@ describe('parseProcessStat', () => {
       expect(parseProcessStat(text)).toBeNull();
     },
   );
+
+  it('tells a thread of the kernel by its flag, whoever its parent is', () => {
+    const kthread = '9 (kworker/0:1) I 2 0 0 0 -1 69238880 0 0 0 0 0 12 0 0 20 0 1 0 71 0 0 0 0 0 0 0\n';
+    expect(parseProcessStat(kthread)?.isKernelThread).toBe(true);
+    expect(parseProcessStat(stat('x').replace('S 4700', 'S 2'))?.isKernelThread).toBe(false);
+  });
 
   it('reads this very process', async () => {
     const { readFileSync } = await import('node:fs');

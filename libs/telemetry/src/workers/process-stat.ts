@@ -14,12 +14,16 @@ export interface ProcessStat {
   readonly cpuTicks: number;
   /** Since the machine booted. With the pid it names one process for ever. */
   readonly startTicks: number;
+  /** By its flag: to be the child of the second process means nothing in a PID namespace of its own. */
+  readonly isKernelThread: boolean;
   /** A thread that is not its process's first: it has a folder that is not listed. */
   readonly isThread: boolean;
   /** Another one after each `exec`: the name, and where the kernel laid out code and stack (if it may be told). */
   readonly image: string;
 }
 
+/** `PF_KTHREAD` among the flags (linux/sched.h). */
+const KERNEL_THREAD = 0x0020_0000;
 /** Of field 3, the first behind the name, counted as in proc(5). */
 const FIRST = 3;
 /** The last one that is looked at. */
@@ -46,6 +50,7 @@ export function parseProcessStat(text: string): ProcessStat | null {
     cpuTicks,
     startTicks,
     name,
+    isKernelThread: (field(9) & KERNEL_THREAD) !== 0,
     // No signal goes to the parent when a thread ends.
     isThread: fields[LAST - FIRST] === '-1',
     image: `${name}/${code}/${stack}`,

@@ -90,10 +90,10 @@ describe('ProcessTable', () => {
   it('leaves threads of the kernel and of processes alone', async () => {
     using machine = numberedMachine(100);
     const table = tableOf(machine.procRoot);
-    machine.run(2, { parent: 0, name: 'kthreadd' });
+    machine.run(2, { parent: 0, name: 'kthreadd', isKernelThread: true });
     await table.scan([]);
     const { generation } = table;
-    machine.run(101, { parent: 2, name: 'kworker/1' });
+    machine.run(101, { parent: 2, name: 'kworker/1', isKernelThread: true });
     machine.tree.write({ 'proc/102/stat': `102 (thread) S 1${' 0'.repeat(33)} -1 0\n` });
     give(machine, 102);
     await table.scan([]);

@@ -15,9 +15,6 @@ export interface TrackedProcess {
   readonly program: Pick<Program, 'executable' | 'name'> | null;
 }
 
-/** The parent of all threads of the kernel. */
-const KTHREADD = 2;
-
 /** What `stat` alone tells: the rest is as of `before`, if it is still the same program. */
 export function trackedFrom(pid: number, stat: ProcessStat, before: TrackedProcess | undefined): TrackedProcess {
   const isSame = before?.startTicks === stat.startTicks;
@@ -26,7 +23,7 @@ export function trackedFrom(pid: number, stat: ProcessStat, before: TrackedProce
     startTicks: stat.startTicks,
     parent: stat.parent,
     image: stat.image,
-    isKernelThread: pid === KTHREADD || stat.parent === KTHREADD,
+    isKernelThread: stat.isKernelThread,
     recognized: isSame ? before.recognized : null,
     program: isSame ? before.program : null,
   };

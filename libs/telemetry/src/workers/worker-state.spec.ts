@@ -38,6 +38,7 @@ describe('mainProcess', () => {
     startTicks,
     group: 1,
     name: 'x',
+    isKernelThread: false,
     isThread: false,
     state: 'S',
     cpuTicks: 0,

@@ -23,7 +23,7 @@ class Machine extends FakeMachine {
   constructor({ hasKernel = true } = {}) {
     super();
     this.run(1, { parent: 0, name: 'systemd', startTicks: 1, command: '/sbin/init' });
-    if (hasKernel) this.run(2, { parent: 0, name: 'kthreadd', startTicks: 1 });
+    if (hasKernel) this.run(2, { parent: 0, name: 'kthreadd', isKernelThread: true, startTicks: 1 });
   }
 
   async read(holders: readonly number[], afterMs = 0): Promise<Contribution> {

@@ -25,7 +25,7 @@ class Machine extends FakeMachine {
   constructor() {
     super();
     this.run(1, { parent: 0, name: 'systemd', startTicks: 1, command: '/sbin/init' });
-    this.run(2, { parent: 0, name: 'kthreadd', startTicks: 1 });
+    this.run(2, { parent: 0, name: 'kthreadd', isKernelThread: true, startTicks: 1 });
   }
 
   async read(afterMs = 0): Promise<Contribution> {
