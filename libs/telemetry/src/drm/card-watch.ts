@@ -43,8 +43,8 @@ export class CardWatch {
   }
 
   /**
-   * Reads the card with at most `clientsMax` of its clients (`inKfd` are those that KFD knows), unless it sleeps, an earlier reading is unanswered, or it is to be left
-   * alone. Never rejects; stays unsettled while the driver hangs.
+   * Reads the card with at most `clientsMax` of its clients (`inKfd` are those that KFD knows), unless it sleeps, an
+   * earlier reading is unanswered, or it is to be left alone. Never rejects; stays unsettled while the driver hangs.
    */
   async refresh(nowMs: () => number, clientsMax: number, inKfd: ReadonlySet<number>): Promise<void> {
     this.asleep = isAsleep(this.card);

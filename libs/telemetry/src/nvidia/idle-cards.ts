@@ -13,8 +13,8 @@ const IDLE_MS_MAX = 600_000;
 const LEFT_ALONE_MS = 30_000;
 
 /**
- * Whoever has NVML open, as an nvidia-smi that stays, holds every card awake. So a machine with a card that may sleep, as a laptop, is let go of
- * when none of its cards has anything to do, long enough for that card to fall asleep.
+ * Whoever has NVML open, as an nvidia-smi that stays, holds every card awake. So a machine with a card that may sleep,
+ * as a laptop, is let go of when none of its cards has anything to do, long enough for that card to fall asleep.
  */
 export class IdleCards {
   private idleSinceMs: number | undefined;
