@@ -89,7 +89,8 @@ describe('a hive whose nvidia-smi', () => {
       expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => events[0]!.seq + index));
       const gaps = during.slice(1).map(({ arrivedMs }, index) => arrivedMs - during[index]!.arrivedMs);
       expect(Math.max(...gaps)).toBeLessThan(INTERVAL_MS + LATE_MS);
-      expect(most).toBeLessThanOrEqual(1);
+      // Beside a stream that goes on, a short run asks for the processes.
+      expect(most).toBeLessThanOrEqual(state === 'ok' ? 2 : 1);
       expect(events.at(-1)).toMatchObject({ gpus: [{ name: 'Tesla T4', state }] });
       expect(report(events.at(-1))).toMatchObject({ name: 'nvidia', status });
       const others = events.at(-1)!.collection.monitors.filter(({ name }) => name !== 'nvidia');
